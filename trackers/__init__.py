@@ -1,0 +1,15 @@
+"""Trackers and propagators by name. To add one: write its file, then its line here."""
+
+from vbench.core.entry import Entry
+
+HENRIQUES = "Henriques et al., High-Speed Tracking with Kernelized Correlation Filters, PAMI 2015"
+PATCHNET = "Mao et al., PatchNet - Short-range Template Matching for Efficient Video Processing"
+SIAMFC = "Bertinetto et al., Fully-Convolutional Siamese Networks, ECCVW 2016"
+
+TRACKERS: dict[str, Entry] = {
+    "hold": Entry("hold:Hold", "the first box for ever: the floor under every tracker"),
+}
+
+PROPAGATORS: dict[str, Entry] = {
+    "dummy": Entry("dummy:Dummy", "the keyframe's box unchanged", PATCHNET),
+}

@@ -1,0 +1,137 @@
+"""Names to things: explicit lazy tables of the catalogue folders, plus installed packages.
+
+A third-party package adds to the entry-point groups `vbench.trackers`, `vbench.propagators`,
+`vbench.detectors`, `vbench.posts` and `vbench.suites`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any
+
+from vbench.core.entry import Entry
+from vbench.core.errors import NotReady, UnknownName, VBenchError
+
+# kind -> (folder, table in its __init__.py)
+TABLES = {
+    "trackers": ("trackers", "TRACKERS"),
+    "propagators": ("trackers", "PROPAGATORS"),
+    "detectors": ("detectors", "DETECTORS"),
+    "posts": ("detectors", "POSTS"),
+    "suites": ("suites", "SUITES"),
+}
+# Keywords that the engine gives to a constructor that names them.
+CONTEXT = frozenset({"weights", "device", "seed"})
+# What a user writes for a parameter, by the type of its annotation.
+WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+@cache
+def table(kind: str) -> Mapping[str, Entry]:
+    """Return all entries of a kind: ours, then those of installed packages."""
+    folder, name = TABLES[kind]
+    own: dict[str, Entry] = getattr(importlib.import_module(f"vbench.{folder}"), name)
+    found = dict(own)
+    for point in entry_points(group=f"vbench.{kind}"):
+        dist = point.dist
+        summary = (dist.metadata["Summary"] if dist else None) or "from an installed package"
+        entry = Entry(point.value, summary, package=dist.name if dist else "?")
+        if point.name in found:
+            raise VBenchError(
+                f"package {entry.package} offers a {kind[:-1]} called '{point.name}', which "
+                f"{found[point.name].package} has already; uninstall one of them"
+            )
+        found[point.name] = entry
+    return found
+
+
+def names(kind: str) -> tuple[str, ...]:
+    """Return all names of a kind, in the order of the tables."""
+    return tuple(table(kind))
+
+
+def entry(kind: str, name: str) -> Entry:
+    """Return the entry of `name`, which may carry an argument after a colon (`stored:PATH`)."""
+    entries = table(kind)
+    stem, colon, argument = name.partition(":")
+    found = entries.get(stem)
+    if found is None:
+        raise UnknownName(kind[:-1], name, entries, f"`vbench list {kind}` shows all")
+    if colon and found.takes is None:
+        raise VBenchError(f"{kind[:-1]} '{stem}' takes nothing after a colon, got ':{argument}'")
+    if found.takes is not None and not argument:
+        raise VBenchError(f"{kind[:-1]} '{stem}' wants '{stem}:{found.takes}'")
+    return found
+
+
+def load(kind: str, name: str) -> Any:
+    """Import the class or function behind `name`."""
+    found = entry(kind, name)
+    module, _, attribute = found.target.partition(":")
+    prefix = f"vbench.{TABLES[kind][0]}." if found.package == "vbench" else ""
+    try:
+        return getattr(importlib.import_module(prefix + module), attribute)
+    except ModuleNotFoundError as error:
+        if not found.extras:
+            raise
+        extra = found.extras[0]
+        raise NotReady(
+            f"{kind[:-1]} '{name}' needs the module {error.name}: pip install 'vbench[{extra}]'"
+        ) from None
+
+
+def parameters(kind: str, name: str) -> dict[str, inspect.Parameter]:
+    """Return what `name[...]` accepts, by its constructor's signature."""
+    preset = entry(kind, name).preset
+    found = inspect.signature(load(kind, name)).parameters
+    hidden = CONTEXT | {"argument"} | set(preset)
+    return {k: p for k, p in found.items() if k not in hidden and k != "self"}
+
+
+def build(kind: str, name: str, given: Mapping[str, str] | None = None, **context: Any) -> Any:
+    """Make the thing behind `name` with the parameters of its method string.
+
+    `context` (weights, device, seed) reaches the constructors that ask for it by name.
+    """
+    target, found = load(kind, name), entry(kind, name)
+    offered = parameters(kind, name)
+    values: dict[str, Any] = dict(found.preset)
+    for key, text in (given or {}).items():
+        if key not in offered:
+            raise UnknownName(f"parameter of {name}", key, offered)
+        values[key] = convert(text, offered[key], f"{name}[{key}={text}]")
+    wanted = inspect.signature(target).parameters
+    values |= {k: v for k, v in context.items() if k in wanted}
+    if found.takes is not None:
+        values["argument"] = name.partition(":")[2]
+    return target(**values)
+
+
+def convert(text: str, parameter: inspect.Parameter, where: str) -> Any:
+    """Turn a parameter's text into the type of its annotation (or of its default)."""
+    annotation = str(parameter.annotation)
+    if "|" in annotation and text.lower() == "none":
+        return None
+    try:
+        if annotation.startswith("bool"):
+            return WORDS[text.lower()]
+        if annotation.startswith("int"):
+            return int(text)
+        if annotation.startswith("float"):
+            return float(text)
+    except (ValueError, KeyError):
+        raise VBenchError(f"{where}: '{text}' is not a {annotation}") from None
+    choices = _literals(annotation)
+    if choices and text not in choices:
+        raise UnknownName(f"value of {where.partition('=')[0]}]", text, choices)
+    return text
+
+
+def _literals(annotation: str) -> list[str]:
+    if not annotation.startswith("Literal["):
+        return []
+    return [part.strip(" '\"") for part in annotation[8:-1].split(",")]

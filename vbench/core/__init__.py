@@ -1,0 +1,1 @@
+"""The vocabulary: boxes, clips, suites, methods, policies, traces. numpy only."""
