@@ -26,7 +26,7 @@ def depthwise(search: Tensor, templates: Tensor) -> Tensor:
 
 
 def up_channel(search: Tensor, templates: Tensor) -> Tensor:
-    """Several kernels each: search (n, c, h, w), templates (n or 1, k, c, kh, kw) -> (n, k, h', w').
+    """Several kernels: search (n, c, h, w), templates (n or 1, k, c, kh, kw) -> (n, k, h', w').
 
     SiamRPN, sec. 3.2: the template branch has raised the channels to k * c.
     """
