@@ -1,0 +1,216 @@
+"""Counting what a piece of work executes: by tracing, by its formula, or node by node."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from vbench.core.roles import Work
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NAN = float("nan")
+FORMULA = "formula"
+
+
+@dataclass(frozen=True)
+class Count:
+    """MACs of one call, and of each object in it; NaN is unknown.
+
+    `by_op` and `by_module` split the MACs of one call with one object. `uncounted` names what they
+    leave out, `counter` says what counted.
+    """
+
+    macs_per_call: float = 0.0
+    macs_per_object: float = 0.0
+    uncounted: tuple[str, ...] = ()
+    counter: str = ""
+    by_op: Mapping[str, float] = field(default_factory=dict)
+    by_module: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def macs(self) -> float:
+        """MACs of one call with one object."""
+        return self.macs_per_call + self.macs_per_object
+
+
+def count(work: Sequence[Work]) -> Count:
+    """Add up the MACs of all parts of one call.
+
+    A part that says nothing of itself, or that no counter can follow, makes the sum NaN and is
+    named in `uncounted`.
+    """
+    per_call, per_object = 0.0, 0.0
+    uncounted: set[str] = set()
+    counters: set[str] = set()
+    by_op: defaultdict[str, float] = defaultdict(float)
+    by_module: defaultdict[str, float] = defaultdict(float)
+    for part in work:
+        found = count_part(part)
+        macs = found.macs * part.times
+        per_call, per_object = (
+            (per_call, per_object + macs) if part.per_object else (per_call + macs, per_object)
+        )
+        uncounted |= {*found.uncounted, *part.uncounted}
+        counters |= {found.counter} - {""}
+        for name, value in found.by_op.items():
+            by_op[name] += value * part.times
+        for name, value in found.by_module.items():
+            by_module[f"{part.name}.{name}" if name else part.name] += value * part.times
+    return Count(
+        per_call,
+        per_object,
+        tuple(sorted(uncounted)),
+        "+".join(sorted(counters)),
+        dict(by_op),
+        dict(by_module),
+    )
+
+
+def count_part(part: Work) -> Count:
+    """Count one part, run once."""
+    if part.macs is not None:
+        return Count(
+            part.macs, counter=FORMULA, by_op={FORMULA: part.macs}, by_module={"": part.macs}
+        )
+    if part.onnx is not None:
+        return Count(NAN, uncounted=(part.name,))
+    if part.module is not None:
+        return count_module(part.module, part.inputs)
+    return Count(NAN, uncounted=(part.name,))
+
+
+def count_module(module: Any, inputs: Sequence[Any]) -> Count:
+    """Count a torch module, or a callable of tensors, by tracing one call under no_grad.
+
+    What fvcore cannot trace is counted by torch's own counter (2 per MAC, so halved), and the
+    answer says so: it sees convolutions, matrix products and attention only.
+    """
+    try:
+        return traced(module, inputs)
+    except Exception as error:
+        reason = str(error).strip().splitlines()
+        why = reason[0][:120] if reason else type(error).__name__
+    try:
+        found = torch_flops(module, inputs)
+    except Exception as error:
+        why = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
+        return Count(NAN, uncounted=(f"cannot be run: {why}",))
+    seen = f"everything but convolutions, matrix products and attention (not traceable: {why})"
+    by_op = {name: flops / 2 for name, flops in found.items()}
+    total = sum(by_op.values())
+    return Count(total, uncounted=(seen,), counter="torch/2", by_op=by_op, by_module={"": total})
+
+
+def traced(
+    module: Any,
+    inputs: Sequence[Any],
+    table: Mapping[str, Callable[..., Any]] | None = None,
+    free: frozenset[str] | None = None,
+) -> Count:
+    """Count by fvcore's trace with our handles, or with those of `table`."""
+    import torch
+
+    from vbench.cost.handles import FREE, HANDLES
+
+    analysis = _analysis(module, inputs)
+    failed: dict[str, str] = {}
+    if table is None:
+        analysis.clear_op_handles()
+        for name in free if free is not None else FREE:
+            analysis.set_op_handle(name, None)
+        for name, handle in HANDLES.items():
+            analysis.set_op_handle(name, _guarded(name, handle, failed))
+    with torch.no_grad(), _quiet():
+        by_op = {name: float(macs) for name, macs in analysis.by_operator().items() if macs}
+        by_module = _leaves(analysis.by_module())
+        unseen = {_short(name) for name in analysis.unsupported_ops()}
+    unseen |= {f"{_short(name)} ({why})" for name, why in failed.items()}
+    return Count(
+        sum(by_op.values()),
+        uncounted=tuple(sorted(unseen)),
+        counter=f"fvcore {version('fvcore')}",
+        by_op=by_op,
+        by_module=by_module,
+    )
+
+
+def torch_flops(module: Any, inputs: Sequence[Any]) -> dict[str, float]:
+    """Return torch's own flop count by operator: two for every multiply-accumulate."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        module(*inputs)
+    total = counter.get_flop_counts().get("Global", {})
+    return {str(op).removeprefix("aten."): float(flops) for op, flops in total.items()}
+
+
+def _analysis(module: Any, inputs: Sequence[Any]) -> Any:
+    from torch import nn
+
+    with _quiet():
+        from fvcore.nn import FlopCountAnalysis
+
+    wrapped = module if isinstance(module, nn.Module) else _callable_module(module)
+    analysis = FlopCountAnalysis(wrapped, tuple(inputs))
+    analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
+    return analysis.tracer_warnings("none")
+
+
+def _callable_module(call: Callable[..., Any]) -> Any:
+    from torch import nn
+
+    class Called(nn.Module):
+        def forward(self, *tensors: Any) -> Any:
+            return call(*tensors)
+
+    return Called()
+
+
+def _guarded(name: str, handle: Callable[..., float], failed: dict[str, str]) -> Callable[..., Any]:
+    """Turn a handle that cannot read its operator into a named gap instead of a failure."""
+
+    def handled(inputs: Any, outputs: Any) -> Any:
+        from collections import Counter
+
+        try:
+            return Counter({_short(name): float(handle(inputs, outputs))})
+        except Exception as error:
+            failed[name] = (str(error) or type(error).__name__).splitlines()[0][:80]
+            return Counter()
+
+    return handled
+
+
+def _leaves(by_module: Mapping[str, float]) -> dict[str, float]:
+    """Keep what each module executes itself: its count minus that of its children."""
+    own = {name: float(macs) for name, macs in by_module.items()}
+    for name, macs in by_module.items():
+        if name:
+            parent = name.rpartition(".")[0]
+            while parent and parent not in own:
+                parent = parent.rpartition(".")[0]
+            own[parent] = own.get(parent, 0.0) - float(macs)
+    return {name: macs for name, macs in own.items() if not math.isclose(macs, 0.0, abs_tol=0.5)}
+
+
+def _short(name: str) -> str:
+    found = name.rpartition("::")[2].removeprefix("_").removesuffix("_")
+    return "conv" if found == "convolution" else found
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    import warnings
+
+    with warnings.catch_warnings():
+        # fvcore 0.1.5 uses parts of torch.jit that torch 2.13 deprecates.
+        warnings.simplefilter("ignore")
+        yield
