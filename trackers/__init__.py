@@ -8,8 +8,17 @@ SIAMFC = "Bertinetto et al., Fully-Convolutional Siamese Networks, ECCVW 2016"
 
 TRACKERS: dict[str, Entry] = {
     "hold": Entry("hold:Hold", "the first box for ever: the floor under every tracker"),
+    "siamfc": Entry(
+        "siamfc:SiamFC", "a fixed template correlated at three scales", SIAMFC, weights="siamfc"
+    ),
 }
 
 PROPAGATORS: dict[str, Entry] = {
     "dummy": Entry("dummy:Dummy", "the keyframe's box unchanged", PATCHNET),
+    "siamfc": Entry(
+        "siamfc:SiamFCPropagator",
+        "the keyframe's templates, all objects in one batch",
+        SIAMFC,
+        weights="siamfc",
+    ),
 }
