@@ -11,10 +11,12 @@ import inspect
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 from vbench.core.entry import Entry
 from vbench.core.errors import NotReady, UnknownName, VBenchError
+from vbench.core.suite import Suite, read_card
 
 # kind -> (folder, table in its __init__.py)
 TABLES = {
@@ -25,7 +27,7 @@ TABLES = {
     "suites": ("suites", "SUITES"),
 }
 # Keywords that the engine gives to a constructor that names them.
-CONTEXT = frozenset({"weights", "device", "seed"})
+CONTEXT = frozenset({"weights", "device", "seed", "card", "data", "annotations"})
 # What a user writes for a parameter, by the type of its annotation.
 WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
@@ -63,7 +65,7 @@ def entry(kind: str, name: str) -> Entry:
         raise UnknownName(kind[:-1], name, entries, f"`vbench list {kind}` shows all")
     if colon and found.takes is None:
         raise VBenchError(f"{kind[:-1]} '{stem}' takes nothing after a colon, got ':{argument}'")
-    if found.takes is not None and not argument:
+    if found.takes is not None and not argument and not found.optional:
         raise VBenchError(f"{kind[:-1]} '{stem}' wants '{stem}:{found.takes}'")
     return found
 
@@ -135,3 +137,16 @@ def _literals(annotation: str) -> list[str]:
     if not annotation.startswith("Literal["):
         return []
     return [part.strip(" '\"") for part in annotation[8:-1].split(",")]
+
+
+def open_suite(
+    name: str, data: Path | None, annotations: Path | None, given: Mapping[str, str] | None = None
+) -> Suite:
+    """Load the clips of a suite: its card `suites/<name>.toml`, then its loader."""
+    found = entry("suites", name)
+    stem = name.partition(":")[0]
+    card = read_card(Path(inspect.getfile(load("suites", name))).with_name(f"{stem}.toml"))
+    suite = build("suites", name, given, card=card, data=data, annotations=annotations)
+    if not isinstance(suite, Suite):
+        raise VBenchError(f"suite '{name}' of package {found.package} is no vbench Suite")
+    return suite

@@ -31,8 +31,7 @@ def absent(n: int) -> Boxes:
 
 def is_present(boxes: Boxes) -> Bools:
     """Tell which rows are finite, shape (n,)."""
-    present: Bools = np.isfinite(boxes).all(axis=-1)
-    return present
+    return np.asarray(np.isfinite(boxes).all(axis=-1))
 
 
 def to_corners(boxes: Boxes) -> Boxes:
@@ -75,7 +74,7 @@ def iou(a: Boxes, b: Boxes) -> Floats:
     union = areas(a) + areas(b) - inter
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = np.where(union > 0, inter / union, 0.0)
-    return np.nan_to_num(np.clip(ratio, 0.0, 1.0), nan=0.0)
+    return np.asarray(np.nan_to_num(np.clip(ratio, 0.0, 1.0), nan=0.0))
 
 
 def iou_matrix(a: Boxes, b: Boxes) -> Floats:

@@ -12,7 +12,8 @@ class Entry:
 
     `preset` are constructor keywords that make this name a variant of a class. `weights` names an
     entry of the weights registry. `extras` are pip extras of vbench that it needs to be imported;
-    `takes` describes an argument after a colon (`stored:PATH`); None where the name takes none.
+    `takes` describes an argument after a colon (`stored:PATH`); None where the name takes none;
+    with `optional` it may be left out.
     """
 
     target: str
@@ -22,4 +23,5 @@ class Entry:
     weights: str | None = None
     extras: tuple[str, ...] = ()
     takes: str | None = None
+    optional: bool = False
     package: str = "vbench"

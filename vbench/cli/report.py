@@ -1,0 +1,75 @@
+"""`vbench report`: tables and plots of runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vbench.core.errors import VBenchError
+
+FORMATS = ("table", "md", "csv", "latex", "json")
+PLOTS = ("tradeoff", "success", "precision")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("report")(report)
+
+
+def report(
+    runs: Annotated[
+        list[Path] | None, typer.Argument(metavar="[RUN...]", help="Run folders; default: newest.")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="table, md, csv, latex or json.")] = "table",
+    plot: Annotated[str | None, typer.Option(help="tradeoff, success or precision.")] = None,
+    x: Annotated[str | None, typer.Option(help="Column on the cost axis of the plot.")] = None,
+    y: Annotated[str | None, typer.Option(help="Column on the accuracy axis of the plot.")] = None,
+    sort: Annotated[str | None, typer.Option(help="Column to sort by, best first.")] = None,
+    attribute: Annotated[
+        str | None, typer.Option(help="Only clips with this attribute; 'all' lists each.")
+    ] = None,
+    parquet: Annotated[bool, typer.Option(help="Write the tables as parquet as well.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the plots; default RUN/plots.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Same as --format json.")] = False,
+) -> int:
+    """Show accuracy, realised keyframe interval, GMAC and time of every method of a run.
+
+    Example: vbench report --plot tradeoff --sort success_auc
+    """
+    from vbench.cli.app import Exit, messages, print_json, tables
+    from vbench.report.drawing import draw
+    from vbench.report.tables import per_attribute, results_json, summary, write_tables
+    from vbench.report.terminal import as_text, show_table, sorted_by
+    from vbench.run.settings import load_settings
+    from vbench.store.run_folder import RunFolder, newest_run
+
+    form = "json" if json else form
+    if form not in FORMATS:
+        raise VBenchError(f"--format '{form}': choose one of {', '.join(FORMATS)}")
+    if plot is not None and plot not in PLOTS:
+        raise VBenchError(f"--plot '{plot}': choose one of {', '.join(PLOTS)}")
+    folders = [RunFolder(path) for path in runs or ()]
+    if not folders:
+        folders = [newest_run(load_settings(Path.cwd()).results)]
+    console = messages()
+    for folder in folders:
+        manifest = folder.read()
+        if attribute == "all":
+            found = sorted_by(per_attribute(folder, manifest), sort)
+        else:
+            found = sorted_by(summary(folder, manifest, attribute), sort)
+        written = write_tables(folder, parquet)
+        if form == "json":
+            print_json(results_json(folder, found))
+        elif form == "table":
+            show_table(tables(), found, f"{manifest.suite} ({folder.path})")
+        else:
+            print(as_text(found, form))
+        if plot is not None:
+            written += draw(folder, manifest, found, plot, out, x, y)
+        console.print(f"written: {', '.join(str(path) for path in written)}", soft_wrap=True)
+    return Exit.OK

@@ -1,0 +1,166 @@
+"""`vbench run`: every method on every clip of a suite."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vbench.core.errors import VBenchError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from vbench.run.bench import Listener
+
+AGAIN = ("missing", "failed", "always")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("run")(run)
+
+
+def run(
+    suite: Annotated[str | None, typer.Option(help="Suite to run (`vbench list suites`).")] = None,
+    methods: Annotated[
+        str | None,
+        typer.Option(help="base[+propagator][+post][@policy],...; default: every ready method."),
+    ] = None,
+    policy: Annotated[
+        str | None, typer.Option(help="Policy of methods that name none, such as online:0.8:5.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of images and annotations.")] = None,
+    annotations: Annotated[
+        Path | None, typer.Option(help="Folder of annotations where they lie elsewhere.")
+    ] = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(help="Folder, file, NAME=FILE, or 'random'; may be given again."),
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, jetson.")] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads of every library.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Run folder; default results/<suite>.")] = None,
+    clips: Annotated[str | None, typer.Option(help="Only these clips, by comma.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Only so many clips.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    again: Annotated[
+        str, typer.Option(help="What to run again: missing, failed or always.")
+    ] = "missing",
+    timing: Annotated[
+        bool, typer.Option(help="Time each frame; without, decoding overlaps the work.")
+    ] = True,
+    quiet: Annotated[bool, typer.Option(help="No progress, no table.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> int:
+    """Run methods on a suite; what is there already is kept, an interrupted run goes on.
+
+    Example: vbench run --suite synth-sot --methods kcf,kcf+dummy@fixed:5
+    """
+    from vbench.cli.app import Exit, messages, print_json, tables
+    from vbench.core.policy import parse_policy
+    from vbench.report.tables import results_json, summary, write_tables
+    from vbench.report.terminal import show_table
+    from vbench.run.bench import Order, check_suite
+    from vbench.run.bench import run as run_order
+    from vbench.run.request import Request
+
+    if again not in AGAIN:
+        raise VBenchError(f"--again '{again}': choose one of {', '.join(AGAIN)}")
+    request = Request.read(
+        suite=suite, data=data, annotations=annotations, weights=weights, device=device,
+        threads=threads, out=out,
+    )  # fmt: skip
+    plans = request.plans(methods, parse_policy(policy) if policy else None)
+    chosen = request.open_suite().only([c for c in (clips or "").split(",") if c], limit)
+    order = Order(
+        chosen, plans, request.device, request.threads, seed, again, timing  # type: ignore[arg-type]
+    )  # fmt: skip
+    check_suite(order)
+    console = messages()
+    for name, why in chosen.problems.items():
+        console.print(f"clip {name} left out: {why}", style="yellow")
+    with _listening(console, len(plans), chosen, quiet or json) as listener:
+        outcome = run_order(order, request.folder, request.finder.weights_for, listener)
+    found = summary(request.folder)
+    written = write_tables(request.folder)
+    if json:
+        print_json(results_json(request.folder, found))
+    elif not quiet:
+        show_table(tables(), found, f"{chosen.name}, {chosen.coverage} clips")
+        console.print(f"tables: {', '.join(str(path) for path in written)}")
+    for (method, clip), why in outcome.failed.items():
+        console.print(f"failed: {method} on {clip}: {why}", style="red")
+    if outcome.failed:
+        console.print("`--again failed` tries them again")
+    return Exit.PROBLEMS if outcome.failed else Exit.OK
+
+
+def _listening(
+    console: Any, methods: int, suite: Any, quiet: bool
+) -> AbstractContextManager[Listener]:
+    from contextlib import nullcontext
+
+    from vbench.run.bench import Listener
+
+    if quiet:
+        return nullcontext(Listener())
+    return _Progress(console, methods, sum(len(clip) for clip in suite.clips))
+
+
+class _Progress(AbstractContextManager["Listener"]):
+    """A progress bar over all frames of all methods, with rate and time left."""
+
+    def __init__(self, console: Any, methods: int, frames: int) -> None:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        self.frames, self.pending, self.console = frames, 0, console
+        self.bar: Progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self.task = self.bar.add_task("", total=methods * frames, rate="")
+        self.done_methods = -1
+
+    def __enter__(self) -> Listener:
+        from vbench.run.bench import Listener
+
+        self.bar.start()
+        return Listener(
+            method=self.method, frame=self.frame, clip=self.clip, notice=self.console.print
+        )
+
+    def __exit__(self, *error: object) -> None:
+        if error[0] is None:
+            self.bar.update(self.task, completed=(self.done_methods + 1) * self.frames)
+        self.bar.stop()
+
+    def method(self, name: str) -> None:
+        self.done_methods += 1
+        self.pending = 0
+        self.bar.update(self.task, description=name[:48], completed=self.done_methods * self.frames)
+
+    def frame(self) -> None:
+        # Called between two timed frames: keep it to one addition most of the time.
+        self.pending += 1
+        if self.pending == 16:
+            speed = self.bar.tasks[0].speed
+            rate = f"{speed:.0f} frames/s" if speed else ""
+            self.bar.update(self.task, advance=16, rate=rate)
+            self.pending = 0
+
+    def clip(self, method: str, clip: str, status: str) -> None:
+        if status != "ok":
+            self.console.print(f"{method} on {clip}: {status}", style="red")

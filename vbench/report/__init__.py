@@ -1,0 +1,1 @@
+"""Reading the store: tables and plots."""

@@ -1,0 +1,245 @@
+"""Tables of a run: one row a method, one row a method and clip, one row a method and attribute."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from vbench.core.errors import VBenchError
+from vbench.core.trace import Kind, Trace
+from vbench.cost.latency import latency
+from vbench.cost.unit_costs import UnitCosts
+from vbench.report.accuracy import accuracy_of
+from vbench.store.files import write_atomically
+from vbench.store.run_folder import Manifest, MethodRecord, RunFolder
+from vbench.store.traces import Corrupt, StoredTruth
+
+# Column order of every table; a run shows those that its task has.
+ACCURACY = (
+    "success_auc", "precision_20px", "norm_precision", "op50", "op75", "ao", "sr50", "sr75",
+    "accuracy", "robustness", "lost", "eao", "map50",
+)  # fmt: skip
+COST = (
+    "interval", "interval_max", "gmac_per_frame", "params_m", "fps", "ms_mean", "ms_p50", "ms_p95",
+    "ms_p99", "memory_mb", "joules_per_frame",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One method on one clip: its trace and truth, or the reason why there is none."""
+
+    method: str
+    clip: str
+    truth: StoredTruth | None
+    trace: Trace | None
+    problem: str = ""
+
+
+def cells(folder: RunFolder, manifest: Manifest | None = None) -> list[Cell]:
+    """Read all cells of a run; a damaged file becomes a cell with its problem."""
+    manifest = manifest or folder.read()
+    truths, damaged = {}, {}
+    for clip in manifest.clips:
+        try:
+            truths[clip] = folder.truth(clip)
+        except Corrupt as error:
+            damaged[clip] = str(error)
+    return [
+        _cell(folder, record, clip, truths.get(clip), damaged.get(clip, ""))
+        for record in manifest.methods.values()
+        for clip in manifest.clips
+    ]
+
+
+def _cell(
+    folder: RunFolder, record: MethodRecord, clip: str, truth: StoredTruth | None, problem: str
+) -> Cell:
+    trace = None
+    problem = problem or record.problems.get(clip, "")
+    if not problem:
+        try:
+            trace = folder.trace(record, clip)
+            problem = "" if trace is not None else "not run yet"
+        except Corrupt as error:
+            problem = str(error)
+    return Cell(record.method, clip, truth, trace, problem)
+
+
+def per_clip(folder: RunFolder, manifest: Manifest | None = None) -> pd.DataFrame:
+    """One row a method and clip, with its status and problem."""
+    manifest = manifest or folder.read()
+    rows = []
+    for cell in cells(folder, manifest):
+        record = manifest.methods[cell.method]
+        row: dict[str, Any] = {"method": cell.method, "clip": cell.clip}
+        row["status"] = "ok" if cell.trace is not None else "failed"
+        row["frames"] = cell.truth.frames if cell.truth else math.nan
+        if cell.trace is not None and cell.truth is not None:
+            row |= accuracy_of(manifest.task, manifest.profile, [cell.truth], [cell.trace])
+            row |= cost_of(record, [cell.trace])
+        row["problem"] = cell.problem
+        rows.append(row)
+    return _ordered(pd.DataFrame(rows), ["method", "clip", "status", "frames"], ["problem"])
+
+
+def summary(
+    folder: RunFolder, manifest: Manifest | None = None, tag: str | None = None
+) -> pd.DataFrame:
+    """One row a method: accuracy as means over clips, costs from the calls that really happened.
+
+    `clips` says how many of the complete suite's clips the row is about. With `tag` only the clips
+    with that attribute count. Costs and times leave out the first frame, where a tracker starts.
+    """
+    manifest = manifest or folder.read()
+    read = cells(folder, manifest)
+    if tag is not None:
+        read = [cell for cell in read if cell.truth is not None and tag in cell.truth.tags]
+        if not read:
+            raise VBenchError(f"no clip of this run has attribute '{tag}'; {_tags(folder)}")
+    by_method: dict[str, list[Cell]] = {name: [] for name in manifest.methods}
+    for cell in read:
+        by_method[cell.method].append(cell)
+    total = manifest.suite_clips if tag is None else None
+    rows = [
+        _summary_row(manifest, manifest.methods[m], found, total) for m, found in by_method.items()
+    ]
+    return _ordered(pd.DataFrame(rows), ["method", "clips", "status"], [])
+
+
+def per_attribute(folder: RunFolder, manifest: Manifest | None = None) -> pd.DataFrame:
+    """One row a method and attribute of the clips."""
+    manifest = manifest or folder.read()
+    tags = sorted({tag for clip in manifest.clips for tag in _clip_tags(folder, clip)})
+    frames = [summary(folder, manifest, tag).assign(attribute=tag) for tag in tags]
+    if not frames:
+        return pd.DataFrame(columns=["attribute", "method", "clips"])
+    return _ordered(pd.concat(frames, ignore_index=True), ["attribute", "method", "clips"], [])
+
+
+def cost_of(record: MethodRecord, traces: Sequence[Trace]) -> dict[str, float]:
+    """Interval, MACs and times of a method over some clips."""
+    interval = [trace.interval for trace in traces]
+    found = {
+        "interval": float(np.nanmean(interval)) if np.isfinite(interval).any() else math.nan,
+        "interval_max": float(record.interval_max or math.nan),
+        "gmac_per_frame": gmac_per_frame(record, traces),
+    }
+    seconds = np.concatenate([trace.seconds[trace.kind != Kind.START] for trace in traces])
+    if seconds.size and np.isfinite(seconds).all():
+        found |= latency(seconds)
+    return found
+
+
+def gmac_per_frame(record: MethodRecord, traces: Sequence[Trace]) -> float:
+    """Billions of MACs a frame, the starts left out; NaN where something could not be counted."""
+    if not record.costs:
+        return math.nan
+    costs = UnitCosts.from_json(record.costs)
+    macs, frames = 0.0, 0
+    for trace in traces:
+        later = trace.kind != Kind.START
+        total = costs.total(trace.kind, trace.objects, trace.extras, trace.carried)
+        macs, frames = macs + float(total[later].sum()), frames + int(later.sum())
+    return macs / frames / 1e9 if frames else math.nan
+
+
+def write_tables(folder: RunFolder, parquet: bool = False) -> list[Path]:
+    """Write summary, per_clip and per_attribute as CSV (and parquet); return their paths."""
+    manifest = folder.read()
+    found = {
+        "summary": summary(folder, manifest),
+        "per_clip": per_clip(folder, manifest),
+        "per_attribute": per_attribute(folder, manifest),
+    }
+    written = []
+    for name, frame in found.items():
+        path = folder.tables / f"{name}.csv"
+        write_atomically(path, frame.to_csv(index=False).encode())
+        written.append(path)
+        if parquet:
+            written.append(_write_parquet(frame, path.with_suffix(".parquet")))
+    return written
+
+
+def results_json(folder: RunFolder, found: pd.DataFrame) -> dict[str, Any]:
+    """Return the object that `--json` prints."""
+    manifest = folder.read()
+    results = []
+    for row in found.to_dict(orient="records"):
+        record = manifest.methods[str(row["method"])]
+        problems = [{"clip": c, "what": why} for c, why in record.problems.items()]
+        results.append({str(k): v for k, v in row.items()} | {"problems": problems})
+    return {
+        "schema": 1,
+        "suite": manifest.suite,
+        "profile": manifest.profile,
+        "run": str(folder.path),
+        "results": results,
+    }
+
+
+def _summary_row(
+    manifest: Manifest, record: MethodRecord, found: Sequence[Cell], total: int | None
+) -> dict[str, Any]:
+    done = [cell for cell in found if cell.trace is not None and cell.truth is not None]
+    traces = [cell.trace for cell in done if cell.trace is not None]
+    truths = [cell.truth for cell in done if cell.truth is not None]
+    of = max(total or len(found), len(found))
+    row: dict[str, Any] = {"method": record.method, "clips": f"{len(done)}/{of}"}
+    row["status"] = "ok" if len(done) == len(found) else ("partial" if done else "failed")
+    if done:
+        row |= accuracy_of(manifest.task, manifest.profile, truths, traces)
+        row |= cost_of(record, traces)
+    row["params_m"] = record.params_m if record.params_m is not None else math.nan
+    row["memory_mb"] = record.memory_mb if record.memory_mb is not None else math.nan
+    return row
+
+
+def _ordered(frame: pd.DataFrame, first: list[str], last: list[str]) -> pd.DataFrame:
+    """Put columns into their fixed order and leave out those that say nothing in any row."""
+    middle = [c for c in (*ACCURACY, *COST) if c in frame and frame[c].notna().any()]
+    known = {*first, *middle, *last, *ACCURACY, *COST}
+    others = [c for c in frame.columns if c not in known]
+    return frame[[c for c in first if c in frame] + middle + others + last]
+
+
+def _clip_tags(folder: RunFolder, clip: str) -> tuple[str, ...]:
+    try:
+        return folder.truth(clip).tags
+    except Corrupt:
+        return ()
+
+
+def _tags(folder: RunFolder) -> str:
+    tags = sorted({tag for clip in folder.read().clips for tag in _clip_tags(folder, clip)})
+    return f"there are: {', '.join(tags)}" if tags else "its clips have none"
+
+
+def _write_parquet(frame: pd.DataFrame, path: Path) -> Path:
+    try:
+        frame.to_parquet(path, index=False)
+    except ImportError:
+        raise VBenchError("parquet needs pyarrow: pip install 'vbench[parquet]'") from None
+    return path
+
+
+def number(value: Any, digits: int) -> str:
+    """Format a cell: a dash where there is nothing."""
+    if isinstance(value, str):
+        return value
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "-"
+    return f"{value:.{digits}f}"
+
+
+def digits_of(columns: Sequence[str]) -> Mapping[str, int]:
+    """Digits behind the point by column: three for shares, fewer for times and sizes."""
+    few = {"fps": 1, "memory_mb": 0, "interval_max": 0, "interval": 2, "lost": 0, "params_m": 2}
+    return {c: few.get(c, 2 if c.startswith("ms_") else 3) for c in columns}

@@ -1,0 +1,138 @@
+"""Tables for people: the terminal, markdown, LaTeX."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from vbench.core.errors import UnknownName, VBenchError
+from vbench.report.tables import ACCURACY, digits_of, number
+
+# Narrow terminals get these, in this order of importance; everything is in the CSV.
+SHOWN = (
+    "method", "clips", "status", *ACCURACY[:3], "ao", "accuracy", "robustness", "lost", "eao",
+    "map50", "interval", "gmac_per_frame", "fps", "ms_p50", "ms_p95", "ms_p99", "memory_mb",
+)  # fmt: skip
+HEADS = {"success_auc": "success", "precision_20px": "prec20", "norm_precision": "nprec"}
+HEADS |= {"gmac_per_frame": "GMAC/frame", "memory_mb": "MB", "params_m": "Mparam"}
+LOWER_IS_BETTER = frozenset(
+    {"robustness", "lost", "gmac_per_frame", "params_m", "memory_mb", "joules_per_frame"}
+    | {"ms_mean", "ms_p50", "ms_p95", "ms_p99"}
+)
+MARKED = (*ACCURACY, "gmac_per_frame", "fps", "ms_p50", "ms_p95", "ms_p99", "joules_per_frame")
+
+
+def sorted_by(frame: pd.DataFrame, column: str | None) -> pd.DataFrame:
+    """Sort a summary by a column, the best first."""
+    if column is None:
+        return frame
+    if column not in frame:
+        raise UnknownName("column", column, [str(c) for c in frame.columns])
+    ascending = column in LOWER_IS_BETTER or not pd.api.types.is_numeric_dtype(frame[column])
+    return frame.sort_values(column, ascending=ascending, kind="stable").reset_index(drop=True)
+
+
+def show_table(console: Any, frame: pd.DataFrame, title: str) -> None:
+    """Print a summary: best of a column bold, second best underlined."""
+    from rich.table import Table
+
+    columns = [c for c in SHOWN if c in frame]
+    if "attribute" in frame:
+        columns.insert(0, "attribute")
+    if (frame["status"] == "ok").all():
+        columns.remove("status")
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        text = column in ("method", "clips", "status", "attribute")
+        table.add_column(
+            HEADS.get(column, column),
+            justify="left" if text else "right",
+            no_wrap=column != "method",
+            overflow="fold",
+        )
+    styles = marks(frame)
+    for index, row in enumerate(cells_as_text(frame, columns)):
+        table.add_row(*[_styled(v, styles.get((index, c))) for c, v in row.items()])
+    console.print(table)
+
+
+def cells_as_text(frame: pd.DataFrame, columns: list[str]) -> list[dict[str, str]]:
+    """Format all cells of `columns`."""
+    digits = digits_of(columns)
+    return [
+        {column: number(row[column], digits[column]) for column in columns}
+        for row in frame.to_dict(orient="records")
+    ]
+
+
+def marks(frame: pd.DataFrame) -> dict[tuple[int, str], int]:
+    """Rank 1 and 2 of each column by (row, column); equal values share a rank."""
+    found = {}
+    for column in MARKED:
+        if column not in frame or len(frame) < 2:
+            continue
+        values = frame[column].round(digits_of([column])[column])
+        ranks = values.rank(method="dense", ascending=column in LOWER_IS_BETTER)
+        for index, rank in enumerate(ranks):
+            if rank in (1.0, 2.0):
+                found[index, column] = int(rank)
+    return found
+
+
+def as_text(frame: pd.DataFrame, form: str) -> str:
+    """Write a summary as markdown, LaTeX (booktabs) or CSV."""
+    if form == "csv":
+        return frame.to_csv(index=False).rstrip("\n")
+    columns = [str(c) for c in frame.columns if c != "problem"]
+    rows = cells_as_text(frame, columns)
+    styles = marks(frame)
+    if form == "md":
+        return _markdown(columns, rows, styles)
+    if form == "latex":
+        return _latex(columns, rows, styles)
+    raise VBenchError(f"--format '{form}': choose table, md, csv, latex or json")
+
+
+def _markdown(
+    columns: list[str], rows: list[dict[str, str]], styles: dict[tuple[int, str], int]
+) -> str:
+    wrap = {1: "**{}**", 2: "_{}_"}
+    lines = ["| " + " | ".join(columns) + " |"]
+    sides = ["---" if c in ("method", "clips", "status", "attribute") else "--:" for c in columns]
+    lines.append("| " + " | ".join(sides) + " |")
+    for index, row in enumerate(rows):
+        values = [wrap.get(styles.get((index, c), 0), "{}").format(v) for c, v in row.items()]
+        lines.append("| " + " | ".join(v.replace("|", "\\|") for v in values) + " |")
+    return "\n".join(lines)
+
+
+def _latex(
+    columns: list[str], rows: list[dict[str, str]], styles: dict[tuple[int, str], int]
+) -> str:
+    wrap = {1: r"\textbf{{{}}}", 2: r"\underline{{{}}}"}
+    sides = "".join(
+        "l" if c in ("method", "clips", "status", "attribute") else "r" for c in columns
+    )
+    lines = [rf"\begin{{tabular}}{{{sides}}}", r"\toprule"]
+    lines.append(" & ".join(_escaped(HEADS.get(c, c)) for c in columns) + r" \\")
+    lines.append(r"\midrule")
+    for index, row in enumerate(rows):
+        values = [
+            wrap.get(styles.get((index, c), 0), "{}").format(_escaped(v)) for c, v in row.items()
+        ]
+        lines.append(" & ".join(values) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+
+
+def _escaped(text: str) -> str:
+    for character in "&%$#_{}":
+        text = text.replace(character, "\\" + character)
+    return text
+
+
+def _styled(text: str, rank: int | None) -> str:
+    from rich.markup import escape
+
+    style = {1: "bold", 2: "underline"}.get(rank or 0)
+    return f"[{style}]{escape(text)}[/]" if style else escape(text)

@@ -1,0 +1,1 @@
+"""Doing the work: compose methods, drive them over clips, keep what they answered."""

@@ -1,0 +1,251 @@
+"""A whole run: every method on every clip, kept as soon as a clip ends, resumable."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import numpy as np
+
+from vbench import __version__
+from vbench.core.clip import Clip
+from vbench.core.errors import ClipFailed, VBenchError
+from vbench.core.suite import Suite
+from vbench.core.trace import Trace
+from vbench.run.compose import Composed, Plan, WeightsFor, compose
+from vbench.run.loop import run_clip
+from vbench.run.surroundings import machine, packages, working_commit
+from vbench.run.tally import memory_mb, parameters_m, unit_costs
+from vbench.store.files import locked
+from vbench.store.run_folder import Manifest, MethodRecord, RunFolder, content_key
+
+Again = Literal["missing", "failed", "always"]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be run."""
+
+    suite: Suite
+    plans: Sequence[Plan]
+    device: str = "cpu"
+    threads: int = 1
+    seed: int = 0
+    again: Again = "missing"
+    timing: bool = True
+
+
+@dataclass
+class Listener:
+    """Hears how a run goes; every call may be replaced."""
+
+    plan: Callable[[int, int], None] = lambda frames, done: None
+    method: Callable[[str], None] = lambda name: None
+    frame: Callable[[], None] = lambda: None
+    clip: Callable[[str, str, str], None] = lambda method, clip, status: None
+    notice: Callable[[str], None] = lambda line: None
+
+
+@dataclass
+class Outcome:
+    """What came out: the manifest, and how many cells ran, were there already, or failed."""
+
+    manifest: Manifest
+    ran: int = 0
+    kept: int = 0
+    failed: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+def run(
+    order: Order, folder: RunFolder, weights_for: WeightsFor, listener: Listener | None = None
+) -> Outcome:
+    """Run `order` into `folder`; cells that are there already are kept.
+
+    Raises:
+        VBenchError: the folder is in use, not writable, or holds another suite.
+    """
+    heard = listener or Listener()
+    with locked(folder.path):
+        manifest = _manifest(order, folder, heard)
+        outcome = Outcome(manifest)
+        for clip in order.suite.clips:
+            folder.save_truth(clip)
+        folder.write(manifest)
+        _set_threads(order.threads)
+        for plan in order.plans:
+            _run_method(order, plan, folder, outcome, weights_for, heard)
+        return outcome
+
+
+def _run_method(
+    order: Order,
+    plan: Plan,
+    folder: RunFolder,
+    outcome: Outcome,
+    weights_for: WeightsFor,
+    heard: Listener,
+) -> None:
+    name = str(plan.method)
+    heard.method(name)
+    before = time.perf_counter()
+    composed = compose(plan, weights_for, device=order.device, seed=order.seed)
+    record = _record(composed, order, outcome.manifest, time.perf_counter() - before)
+    outcome.manifest.methods[name] = record
+    todo = list(_todo(order, folder, record, heard))
+    outcome.kept += len(order.suite.clips) - len(todo)
+    if todo:
+        # Counting and the first call warm the model up, so that no clip pays for it.
+        record.costs = unit_costs(composed.stepper).to_json()
+        folder.write(outcome.manifest)
+    for clip in todo:
+        try:
+            trace = timed_clip(composed, clip, order, heard.frame)
+        except Exception as error:  # a method's own error fails its clip, never the run
+            record.problems[clip.name] = reason(error)
+            outcome.failed[name, clip.name] = record.problems[clip.name]
+            heard.clip(name, clip.name, record.problems[clip.name])
+        else:
+            record.problems.pop(clip.name, None)
+            folder.save(record, clip, trace)
+            outcome.ran += 1
+            heard.clip(name, clip.name, "ok")
+        record.memory_mb = memory_mb(order.device)
+        folder.write(outcome.manifest)
+    for clip_name, why in record.problems.items():
+        outcome.failed[name, clip_name] = why
+    folder.write(outcome.manifest)
+
+
+def timed_clip(
+    composed: Composed, clip: Clip, order: Order, each_frame: Callable[[], None] | None = None
+) -> Trace:
+    """Run one clip; without timing, decoding overlaps the work and seconds are NaN."""
+    from vbench.cost.stopwatch import synchronised
+
+    now = synchronised(order.device).now
+    trace = run_clip(
+        composed.stepper,
+        composed.policy,
+        clip,
+        now,
+        prefetch=not order.timing,
+        each_frame=each_frame,
+    )
+    if order.timing:
+        return trace
+    unknown = np.full(len(trace), np.nan)
+    return replace(trace, seconds=unknown, cheap_seconds=unknown, decode_seconds=unknown)
+
+
+def reason(error: BaseException) -> str:
+    """Why a clip failed, on one line."""
+    text = " ".join(str(error).split())
+    if isinstance(error, VBenchError):
+        return text
+    return f"{type(error).__name__}: {text}"[:300]
+
+
+def _todo(order: Order, folder: RunFolder, record: MethodRecord, heard: Listener) -> Iterator[Clip]:
+    for clip in order.suite.clips:
+        if order.again != "always":
+            if order.again == "missing" and clip.name in record.problems:
+                heard.clip(record.method, clip.name, record.problems[clip.name])
+                continue
+            there, notice = folder.has_trace(record, clip)
+            if notice:
+                heard.notice(notice)
+            if there and (not order.timing or _is_timed(folder, record, clip)):
+                continue
+        yield clip
+
+
+def _is_timed(folder: RunFolder, record: MethodRecord, clip: Clip) -> bool:
+    trace = folder.trace(record, clip.name)
+    return trace is not None and bool(np.isfinite(trace.seconds).all())
+
+
+def _record(
+    composed: Composed, order: Order, manifest: Manifest, load_seconds: float
+) -> MethodRecord:
+    digests = {p: w.sha256 if w else "random" for p, w in composed.weights.items()}
+    key = content_key(
+        {
+            "method": composed.name,
+            "weights": digests,
+            "seed": order.seed,
+            "version": __version__,
+            "device": order.device.partition(":")[0],
+        }
+    )
+    known = manifest.methods.get(composed.name)
+    if known is not None and known.key == key:
+        known.load_seconds = load_seconds
+        return known
+    return MethodRecord(
+        method=composed.name,
+        key=key,
+        base=str(composed.method.base),
+        policy=str(composed.policy),
+        interval_max=composed.policy.interval_max,
+        weights=digests,
+        params_m=parameters_m(composed.stepper),
+        load_seconds=load_seconds,
+    )
+
+
+def _manifest(order: Order, folder: RunFolder, heard: Listener) -> Manifest:
+    manifest, notice = folder.read_or_set_aside()
+    if notice:
+        heard.notice(notice)
+    suite = order.suite
+    if manifest is None:
+        manifest = Manifest(suite.name, suite.task, "", suite.card.clips)
+        manifest.created = datetime.now(UTC).isoformat(timespec="seconds")
+    if manifest.suite != suite.name:
+        raise VBenchError(
+            f"{folder.path} holds a run of suite {manifest.suite}; choose another --out"
+        )
+    manifest.profile, manifest.protocol = suite.card.profile, suite.card.protocol
+    manifest.classes = list(suite.card.classes)
+    manifest.seed = order.seed
+    manifest.clips |= {clip.name: clip.digest() for clip in suite.clips}
+    manifest.problems |= dict(suite.problems)
+    manifest.suite_digest = content_key(manifest.clips)
+    manifest.machine = machine(order.device, order.threads)
+    manifest.packages = packages()
+    manifest.git = working_commit()
+    return manifest
+
+
+def _set_threads(threads: int) -> None:
+    """Fix the threads of every library, as a timing without them says little."""
+    import cv2
+    import torch
+
+    cv2.setNumThreads(threads)
+    torch.set_num_threads(threads)
+    with suppress(RuntimeError):  # may be set once in a process only
+        torch.set_num_interop_threads(1)
+
+
+def check_suite(order: Order) -> None:
+    """Raise where a method is for another task than the suite, or the suite has no clips."""
+    suite = order.suite
+    if not suite.clips:
+        first = next(iter(suite.problems.items()), None)
+        why = f"; first problem: {first[0]}: {first[1]}" if first else ""
+        raise VBenchError(f"suite {suite.name} has no clips here{why}")
+    for plan in order.plans:
+        if plan.task != suite.task:
+            roles: dict[str, Any] = {"sot": "tracker", "vid": "detector"}
+            raise VBenchError(
+                f"suite {suite.name} is for {roles[suite.task]}s, and '{plan.method}' is a "
+                f"{roles[plan.task]}; `vbench list suites` shows the others"
+            )
+
+
+__all__ = ["Again", "ClipFailed", "Listener", "Order", "Outcome", "check_suite", "reason", "run"]

@@ -1,0 +1,141 @@
+"""From a method string to the stepper that runs it: `+x` is resolved by what x is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from vbench import catalogue
+from vbench.core.errors import UnknownName, VBenchError
+from vbench.core.method import Method, Part, parse_method
+from vbench.core.policy import Every, Fixed, Online, Policy
+from vbench.core.roles import Detector, VideoDetector, Weights
+from vbench.run.stepper import (
+    DetectorStepper,
+    Stepper,
+    TrackerStepper,
+    VideoDetectorStepper,
+    check_policy,
+)
+
+WeightsFor = Callable[[str, str], Weights | None]
+# What runs where a method string names no policy: PatchNet's released settings for trackers
+# (threshold 0.8, 4 inter-frames) and its keyframe interval for detectors (Table 1).
+DEFAULT_POLICY: dict[str, Policy] = {"sot": Online(0.8, 5), "vid": Fixed(5)}
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A method ready to run: its full name, policy, stepper, and the weights of its parts."""
+
+    method: Method
+    task: str
+    policy: Policy
+    stepper: Stepper
+    weights: dict[str, Weights | None] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The method string with its policy, as it stands in tables."""
+        return str(self.method)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the parts of a method are, before anything is imported or loaded."""
+
+    method: Method
+    task: str
+    base_kind: str
+    propagator: Part | None
+    posts: tuple[Part, ...]
+
+    @property
+    def weights(self) -> dict[str, str]:
+        """Part name -> name of its weights in the registry, of the parts that need some."""
+        kinds = [(self.base_kind, self.method.base)]
+        if self.propagator is not None:
+            kinds.append(("propagators", self.propagator))
+        named = {part.name: catalogue.entry(kind, part.name).weights for kind, part in kinds}
+        return {part: weights for part, weights in named.items() if weights is not None}
+
+
+def plan(text: str, policy: Policy | None = None) -> Plan:
+    """Resolve the names of a method string; `policy` stands in where the string names none.
+
+    Raises:
+        VBenchError: unknown names, two propagators, a post-processing on a tracker.
+    """
+    method = parse_method(text)
+    task, base_kind = _base(method)
+    propagators = [p for p in method.parts if _is("propagators", p)]
+    posts = [p for p in method.parts if not _is("propagators", p)]
+    for part in posts:
+        if not _is("posts", part):
+            names = [*catalogue.names("propagators"), *catalogue.names("posts")]
+            raise UnknownName("propagator or post-processing", part.name, names, f"in '{text}'")
+    if len(propagators) > 1:
+        raise VBenchError(f"method '{text}' has two propagators; keep one of them")
+    if posts and task == "sot":
+        raise VBenchError(f"method '{text}': '+{posts[0]}' post-processes detections, not tracks")
+    for part in posts:
+        catalogue.entry("posts", part.name)
+    chosen = method.policy or policy or _default(task, bool(propagators))
+    if method.policy is None and not propagators and task == "sot":
+        chosen = Every()
+    return Plan(
+        method.under(chosen),
+        task,
+        base_kind,
+        propagators[0] if propagators else None,
+        tuple(posts),
+    )
+
+
+def compose(
+    found: Plan, weights_for: WeightsFor, *, device: str = "cpu", seed: int = 0
+) -> Composed:
+    """Build the models of a plan. `weights_for(part, registry name)` finds their weights."""
+    loaded = {part: weights_for(part, name) for part, name in found.weights.items()}
+
+    def make(kind: str, part: Part) -> Any:
+        given = dict(part.parameters)
+        context = {"weights": loaded.get(part.name), "device": device, "seed": seed}
+        return catalogue.build(kind, part.name, given, **context)
+
+    base = make(found.base_kind, found.method.base)
+    propagator = make("propagators", found.propagator) if found.propagator else None
+    posts = [make("posts", part) for part in found.posts]
+    stepper = _stepper(str(found.method), found.task, base, propagator, posts)
+    policy = found.method.policy
+    assert policy is not None  # noqa: S101  (a plan always has one)
+    check_policy(stepper, policy, str(found.method))
+    return Composed(found.method, found.task, policy, stepper, loaded)
+
+
+def _stepper(name: str, task: str, base: Any, propagator: Any, posts: Sequence[Any]) -> Stepper:
+    if task == "sot":
+        return TrackerStepper(base, propagator)
+    if isinstance(base, VideoDetector) and propagator is None:
+        return VideoDetectorStepper(base, posts)
+    if isinstance(base, Detector):
+        return DetectorStepper(base, propagator, posts)
+    raise VBenchError(f"method '{name}': its base has its own cheap half; drop '+{propagator}'")
+
+
+def _base(method: Method) -> tuple[str, str]:
+    if _is("trackers", method.base):
+        return "sot", "trackers"
+    if _is("detectors", method.base):
+        return "vid", "detectors"
+    names = [*catalogue.names("trackers"), *catalogue.names("detectors")]
+    raise UnknownName("tracker or detector", method.base.name, names, "`vbench list` shows all")
+
+
+def _is(kind: str, part: Part) -> bool:
+    return part.name.partition(":")[0] in catalogue.table(kind)
+
+
+def _default(task: str, has_propagator: bool) -> Policy:
+    return DEFAULT_POLICY[task] if has_propagator else Every()

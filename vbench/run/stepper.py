@@ -1,0 +1,218 @@
+"""What the loop drives: the base model and its cheap half, composed from a method string."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from vbench.core.boxes import Box, Boxes, Floats, Image, Ints, as_boxes, inside_share
+from vbench.core.errors import VBenchError
+from vbench.core.policy import Policy
+from vbench.core.roles import (
+    Detections,
+    Detector,
+    Post,
+    Propagator,
+    Reseatable,
+    Seated,
+    Tracker,
+    VideoDetector,
+)
+
+NO_LABELS = np.full(1, -1, dtype=np.int64)
+NO_BELIEF = np.zeros(0)
+# A carried object is dropped when less than this share of it is left inside the frame.
+LEAST_INSIDE = 0.1
+
+
+class Answer(NamedTuple):
+    """One frame's answer: boxes (n, 4), scores, labels, belief (n,) or empty, extras."""
+
+    boxes: Boxes
+    scores: Floats
+    labels: Ints
+    belief: Floats = NO_BELIEF
+    extras: Mapping[str, float] = {}
+
+
+class Stepper(Protocol):
+    """Steps a method through a clip; each call is one timed piece."""
+
+    has_cheap_half: bool
+    single: bool
+    posts: Sequence[Post]
+
+    def start(self, frame: Image, box: Box) -> None:
+        """Begin a clip; `box` is the target's for a tracker, absent for a detector."""
+        ...
+
+    def key(self, frame: Image) -> Answer:
+        """Run the base model and anchor the cheap half."""
+        ...
+
+    def inter(self, frame: Image) -> Answer:
+        """Run the cheap half."""
+        ...
+
+    def accept(self, answer: Answer) -> Answer:
+        """The policy believes `answer`: tell the base model where things are now."""
+        ...
+
+    def parts(self) -> Sequence[Any]:
+        """Return the models, to count parameters."""
+        ...
+
+
+@dataclass
+class TrackerStepper:
+    """A tracker, with an optional propagator for the frames between."""
+
+    tracker: Tracker
+    propagator: Propagator | None = None
+    posts: Sequence[Post] = ()
+    single: bool = True
+
+    @property
+    def has_cheap_half(self) -> bool:
+        """Whether there is a propagator."""
+        return self.propagator is not None
+
+    def start(self, frame: Image, box: Box) -> None:
+        """Start the tracker and anchor the propagator at `box`."""
+        self.tracker.start(frame, box)
+        if self.propagator is not None:
+            self.propagator.anchor(frame, as_boxes(box))
+
+    def key(self, frame: Image) -> Answer:
+        """Track, and anchor the propagator at the answer."""
+        estimate = self.tracker.track(frame)
+        box = np.asarray(estimate[0], dtype=np.float64)
+        if self.propagator is not None:
+            self.propagator.anchor(frame, as_boxes(box))
+        extras = estimate[2] if len(estimate) > 2 else {}
+        return Answer(box[None], np.array([estimate[1]]), NO_LABELS, NO_BELIEF, extras)
+
+    def inter(self, frame: Image) -> Answer:
+        """Propagate the one box."""
+        assert self.propagator is not None  # noqa: S101  (the builder checked)
+        boxes, belief = self.propagator.propagate(frame)
+        return Answer(boxes, belief, NO_LABELS, belief)
+
+    def accept(self, answer: Answer) -> Answer:
+        """Reseat the tracker, and seat the propagator where the tracker now searches."""
+        assert isinstance(self.tracker, Reseatable)  # noqa: S101  (the builder checked)
+        seat = self.tracker.reseat(answer.boxes[0])
+        if seat is not None and isinstance(self.propagator, Seated):
+            self.propagator.seat(as_boxes(seat))
+        return answer
+
+    def parts(self) -> Sequence[Any]:
+        """The tracker and the propagator."""
+        return [p for p in (self.tracker, self.propagator) if p is not None]
+
+
+@dataclass
+class DetectorStepper:
+    """A detector on keyframes, a propagator that carries its boxes between them.
+
+    Scores and labels are the keyframe's; objects that leave the frame are dropped; `floor` is the
+    least score of an object that is carried (RalphMao/PatchNet vod_track.py: 0.01).
+    """
+
+    detector: Detector
+    propagator: Propagator | None = None
+    posts: Sequence[Post] = ()
+    floor: float = 0.01
+    single: bool = False
+
+    @property
+    def has_cheap_half(self) -> bool:
+        """Whether there is a propagator."""
+        return self.propagator is not None
+
+    def start(self, frame: Image, box: Box) -> None:
+        """Forget the objects of the last clip."""
+        begin = getattr(self.detector, "start", None)
+        if begin is not None:
+            begin((frame.shape[1], frame.shape[0]))
+        self._carried = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64))
+
+    def key(self, frame: Image) -> Answer:
+        """Detect, and anchor the propagator at the detections above the floor."""
+        found = self.detector.detect(frame)
+        boxes = as_boxes(found.boxes)
+        scores, labels = np.asarray(found.scores, float), np.asarray(found.labels, np.int64)
+        if self.propagator is not None:
+            kept = scores >= self.floor
+            self._carried = Detections(boxes[kept], scores[kept], labels[kept])
+            self.propagator.anchor(frame, self._carried.boxes)
+        return Answer(boxes, scores, labels)
+
+    def inter(self, frame: Image) -> Answer:
+        """Propagate all objects in one batch."""
+        assert self.propagator is not None  # noqa: S101  (the builder checked)
+        boxes, belief = self.propagator.propagate(frame)
+        self._size = frame.shape[1], frame.shape[0]
+        return Answer(boxes, self._carried.scores, self._carried.labels, belief)
+
+    def accept(self, answer: Answer) -> Answer:
+        """Answer the objects that are still in the frame."""
+        inside = inside_share(answer.boxes, self._size) >= LEAST_INSIDE
+        return Answer(
+            answer.boxes[inside], answer.scores[inside], answer.labels[inside], answer.belief
+        )
+
+    def parts(self) -> Sequence[Any]:
+        """The detector and the propagator."""
+        return [p for p in (self.detector, self.propagator) if p is not None]
+
+
+@dataclass
+class VideoDetectorStepper:
+    """A detector with its own cheap half inside."""
+
+    detector: VideoDetector
+    posts: Sequence[Post] = ()
+    single: bool = False
+    has_cheap_half: bool = True
+
+    def start(self, frame: Image, box: Box) -> None:
+        """Forget the last clip."""
+        self.detector.start((frame.shape[1], frame.shape[0]))
+
+    def key(self, frame: Image) -> Answer:
+        """Run the whole model."""
+        boxes, scores, labels = self.detector.key(frame)
+        return Answer(as_boxes(boxes), np.asarray(scores, float), np.asarray(labels, np.int64))
+
+    def inter(self, frame: Image) -> Answer:
+        """Run the cheap half."""
+        boxes, scores, labels = self.detector.inter(frame)
+        return Answer(as_boxes(boxes), np.asarray(scores, float), np.asarray(labels, np.int64))
+
+    def accept(self, answer: Answer) -> Answer:
+        """Nothing to tell: the detector keeps its own memory."""
+        return answer
+
+    def parts(self) -> Sequence[Any]:
+        """The video detector."""
+        return [self.detector]
+
+
+def check_policy(stepper: Stepper, policy: Policy, method: str) -> None:
+    """Raise where the method cannot run under the policy."""
+    if policy.interval_max == 1:
+        return
+    if not stepper.has_cheap_half:
+        raise VBenchError(
+            f"method '{method}' has no cheap half for the frames that '{policy}' skips; "
+            "add a propagator, such as +dummy (`vbench list propagators`)"
+        )
+    if isinstance(stepper, TrackerStepper) and not isinstance(stepper.tracker, Reseatable):
+        raise VBenchError(
+            f"method '{method}': the base cannot be told where its target went on skipped frames "
+            "(it has no reseat); use it alone, or another base"
+        )

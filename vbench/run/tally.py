@@ -1,0 +1,35 @@
+"""Costs of a composed method: MACs of its calls, parameters, memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vbench.cost import unit_costs as prices
+from vbench.cost.unit_costs import UnitCosts
+from vbench.run.stepper import Stepper
+
+
+def unit_costs(stepper: Stepper) -> UnitCosts:
+    """Count what start, key and inter of a stepper execute."""
+    return prices.unit_costs(*stepper.parts())
+
+
+def parameters_m(stepper: Stepper) -> float | None:
+    """Millions of parameters in all networks of a method, None where it has no network."""
+    total = sum(_parameters(part) for part in stepper.parts())
+    return total / 1e6 if total else None
+
+
+def memory_mb(device: str) -> float:
+    """Peak memory in MB: of the device where it has its own, of this process otherwise."""
+    from vbench.cost.memory import peak_memory_mb
+
+    return peak_memory_mb(device)
+
+
+def _parameters(part: Any) -> int:
+    stated = getattr(part, "parameter_count", None)
+    if stated is not None:
+        return int(stated() if callable(stated) else stated)
+    networks = [v for v in vars(part).values() if callable(getattr(v, "parameters", None))]
+    return sum(int(p.numel()) for network in networks for p in network.parameters())

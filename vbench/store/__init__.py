@@ -1,0 +1,1 @@
+"""What is kept: traces, ground truth, the manifest of a run, raw result files."""
