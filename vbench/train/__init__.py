@@ -1,0 +1,1 @@
+"""Fitting weights: samplers, losses, the loop."""
