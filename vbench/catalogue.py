@@ -28,13 +28,15 @@ TABLES = {
 }
 # Keywords that the engine gives to a constructor that names them.
 CONTEXT = frozenset({"weights", "device", "seed", "card", "data", "annotations"})
+# Entries of the user's own settings, by kind.
+_own: dict[str, dict[str, Entry]] = {kind: {} for kind in TABLES}
 # What a user writes for a parameter, by the type of its annotation.
 WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 @cache
 def table(kind: str) -> Mapping[str, Entry]:
-    """Return all entries of a kind: ours, then those of installed packages."""
+    """Return all entries of a kind: ours, those of installed packages, the user's own."""
     folder, name = TABLES[kind]
     own: dict[str, Entry] = getattr(importlib.import_module(f"vbench.{folder}"), name)
     found = dict(own)
@@ -48,7 +50,22 @@ def table(kind: str) -> Mapping[str, Entry]:
                 f"{found[point.name].package} has already; uninstall one of them"
             )
         found[point.name] = entry
-    return found
+    return found | _own[kind]
+
+
+def add(kind: str, name: str, entry: Entry) -> None:
+    """Add an entry of the user's settings; a later one of the same name takes its place.
+
+    Raises:
+        VBenchError: vbench or an installed package has that name.
+    """
+    taken = table(kind).get(name)
+    if taken is not None and name not in _own[kind]:
+        raise VBenchError(
+            f"{entry.package}: {kind[:-1]} '{name}' is taken by {taken.package}; use another name"
+        )
+    _own[kind][name] = entry
+    table.cache_clear()
 
 
 def names(kind: str) -> tuple[str, ...]:
@@ -78,12 +95,25 @@ def load(kind: str, name: str) -> Any:
     try:
         return getattr(importlib.import_module(prefix + module), attribute)
     except ModuleNotFoundError as error:
+        if found.package != "vbench":
+            raise _unloadable(kind, name, found, error) from error
         if not found.extras:
             raise
         extra = found.extras[0]
         raise NotReady(
             f"{kind[:-1]} '{name}' needs the module {error.name}: pip install 'vbench[{extra}]'"
         ) from None
+    except Exception as error:
+        if found.package == "vbench":
+            raise
+        raise _unloadable(kind, name, found, error) from error
+
+
+def _unloadable(kind: str, name: str, found: Entry, error: Exception) -> VBenchError:
+    return VBenchError(
+        f"{kind[:-1]} '{name}' ({found.target}, from {found.package}) cannot be imported: "
+        f"{type(error).__name__}: {error}"
+    )
 
 
 def parameters(kind: str, name: str) -> dict[str, inspect.Parameter]:
