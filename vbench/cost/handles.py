@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -267,15 +268,17 @@ def _in_place(found: Mapping[str, Handle]) -> dict[str, Handle]:
     return {f"aten::{name}{tail}": handle for name, handle in found.items() for tail in ("", "_")}
 
 
-def _rules() -> dict[str, Any]:
+@cache
+def operators() -> dict[str, Any]:
+    """Return the tables of operators.toml."""
     return tomllib.loads((Path(__file__).parent / "operators.toml").read_text(encoding="utf-8"))
 
 
-HANDLES: Mapping[str, Handle] = _table(_rules())
+HANDLES: Mapping[str, Handle] = _table(operators())
 # No products: movement, sums, comparisons, functions of one number.
 FREE = frozenset(
     f"aten::{name}{tail}"
-    for group in _rules()["none"].values()
+    for group in operators()["none"].values()
     for name in group.split()
     for tail in ("", "_")
 )

@@ -80,7 +80,9 @@ def count_part(part: Work) -> Count:
             part.macs, counter=FORMULA, by_op={FORMULA: part.macs}, by_module={"": part.macs}
         )
     if part.onnx is not None:
-        return Count(NAN, uncounted=(part.name,))
+        from vbench.cost.onnx_macs import count_onnx
+
+        return count_onnx(part.onnx, part.inputs)
     if part.module is not None:
         return count_module(part.module, part.inputs)
     return Count(NAN, uncounted=(part.name,))
