@@ -8,6 +8,7 @@ SIAMFC = "Bertinetto et al., Fully-Convolutional Siamese Networks, ECCVW 2016"
 
 TRACKERS: dict[str, Entry] = {
     "hold": Entry("hold:Hold", "the first box for ever: the floor under every tracker"),
+    "kcf": Entry("kcf:Kcf", "correlation filter on HOG with a Gaussian kernel", HENRIQUES),
     "siamfc": Entry(
         "siamfc:SiamFC", "a fixed template correlated at three scales", SIAMFC, weights="siamfc"
     ),
@@ -15,6 +16,7 @@ TRACKERS: dict[str, Entry] = {
 
 PROPAGATORS: dict[str, Entry] = {
     "dummy": Entry("dummy:Dummy", "the keyframe's box unchanged", PATCHNET),
+    "kcf": Entry("kcf:KcfPropagator", "one correlation filter an object", HENRIQUES),
     "siamfc": Entry(
         "siamfc:SiamFCPropagator",
         "the keyframe's templates, all objects in one batch",
