@@ -6,4 +6,13 @@ line here, and a loader if no family fits.
 
 from vbench.core.entry import Entry
 
-SUITES: dict[str, Entry] = {}
+OTB = "Wu, Lim & Yang, Object Tracking Benchmark, PAMI 2015"
+
+SUITES: dict[str, Entry] = {
+    "synth-sot": Entry(
+        "synth_sot:load",
+        "27 rendered clips with exact boxes, embedded; `:train` is a split kept for training",
+        takes="train",
+        optional=True,
+    ),
+}
