@@ -101,7 +101,9 @@ def test_no_import_circles() -> None:
     graph: dict[str, set[str]] = {}
     for path in SOURCES:
         relative = path.relative_to(ROOT).with_suffix("")
-        name = ".".join(relative.parts if relative.parts[0] == "vbench" else ("vbench", *relative.parts))
+        name = ".".join(
+            relative.parts if relative.parts[0] == "vbench" else ("vbench", *relative.parts)
+        )
         name = name.removesuffix(".__init__")
         package = name if path.stem == "__init__" else name.rpartition(".")[0]
         graph[name] = {

@@ -102,14 +102,15 @@ def messages() -> Console:
     """Return the console for progress and messages (stderr)."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def tables() -> Console:
-    """Return the console for tables (stdout)."""
+    """Return the console for tables (stdout); as wide as needed where nobody watches."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=1000)
 
 
 def _plain(value: Any) -> Any:

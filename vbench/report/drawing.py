@@ -45,7 +45,7 @@ def _curves(
         if own:
             truths = [cell.truth for cell in own if cell.truth is not None]
             traces = [cell.trace for cell in own if cell.trace is not None]
-            found[method] = curve_of(manifest.profile, kind, truths, traces)
+            found[method] = curve_of(manifest.suite, manifest.profile, kind, truths, traces)
     if not found:
         raise VBenchError(f"no method of {folder.path} has a result to draw")
     return plots.curves(found, kind, title)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,20 +15,16 @@ from vbench.core.errors import VBenchError
 from vbench.core.trace import Kind, Trace
 from vbench.cost.latency import latency
 from vbench.cost.unit_costs import UnitCosts
+from vbench.metrics.metric import METRICS
 from vbench.report.accuracy import accuracy_of
 from vbench.store.files import write_atomically
 from vbench.store.run_folder import Manifest, MethodRecord, RunFolder
 from vbench.store.traces import Corrupt, StoredTruth
 
-# Column order of every table; a run shows those that its task has.
-ACCURACY = (
-    "success_auc", "precision_20px", "norm_precision", "op50", "op75", "ao", "sr50", "sr75",
-    "accuracy", "robustness", "lost", "eao", "map50",
-)  # fmt: skip
-COST = (
-    "interval", "interval_max", "gmac_per_frame", "params_m", "fps", "ms_mean", "ms_p50", "ms_p95",
-    "ms_p99", "memory_mb", "joules_per_frame",
-)  # fmt: skip
+# Metrics come in the order of their table; accuracy stands before the interval, cost after it.
+NAMES = tuple(METRICS)
+ACCURACY = NAMES[: NAMES.index("interval")]
+COST = NAMES[NAMES.index("interval") :]
 
 
 @dataclass(frozen=True)
@@ -82,7 +78,7 @@ def per_clip(folder: RunFolder, manifest: Manifest | None = None) -> pd.DataFram
         row["status"] = "ok" if cell.trace is not None else "failed"
         row["frames"] = cell.truth.frames if cell.truth else math.nan
         if cell.trace is not None and cell.truth is not None:
-            row |= accuracy_of(manifest.task, manifest.profile, [cell.truth], [cell.trace])
+            row |= _accuracy(manifest, [cell.truth], [cell.trace])
             row |= cost_of(record, [cell.trace])
         row["problem"] = cell.problem
         rows.append(row)
@@ -195,11 +191,17 @@ def _summary_row(
     row: dict[str, Any] = {"method": record.method, "clips": f"{len(done)}/{of}"}
     row["status"] = "ok" if len(done) == len(found) else ("partial" if done else "failed")
     if done:
-        row |= accuracy_of(manifest.task, manifest.profile, truths, traces)
+        row |= _accuracy(manifest, truths, traces)
         row |= cost_of(record, traces)
     row["params_m"] = record.params_m if record.params_m is not None else math.nan
     row["memory_mb"] = record.memory_mb if record.memory_mb is not None else math.nan
     return row
+
+
+def _accuracy(
+    manifest: Manifest, truths: Sequence[StoredTruth], traces: Sequence[Trace]
+) -> dict[str, float]:
+    return accuracy_of(manifest.suite, manifest.task, manifest.profile, truths, traces)
 
 
 def _ordered(frame: pd.DataFrame, first: list[str], last: list[str]) -> pd.DataFrame:
@@ -230,16 +232,8 @@ def _write_parquet(frame: pd.DataFrame, path: Path) -> Path:
     return path
 
 
-def number(value: Any, digits: int) -> str:
-    """Format a cell: a dash where there is nothing."""
-    if isinstance(value, str):
-        return value
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return "-"
-    return f"{value:.{digits}f}"
-
-
-def digits_of(columns: Sequence[str]) -> Mapping[str, int]:
-    """Digits behind the point by column: three for shares, fewer for times and sizes."""
-    few = {"fps": 1, "memory_mb": 0, "interval_max": 0, "interval": 2, "lost": 0, "params_m": 2}
-    return {c: few.get(c, 2 if c.startswith("ms_") else 3) for c in columns}
+def shown(column: str, value: Any) -> str:
+    """Format a cell of a table for people: a dash where there is nothing."""
+    if column in METRICS and not isinstance(value, str):
+        return METRICS[column].shown(math.nan if value is None else float(value))
+    return str(value)

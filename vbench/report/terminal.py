@@ -7,20 +7,20 @@ from typing import Any
 import pandas as pd
 
 from vbench.core.errors import UnknownName, VBenchError
-from vbench.report.tables import ACCURACY, digits_of, number
+from vbench.metrics.metric import METRICS
+from vbench.report.tables import ACCURACY, shown
 
-# Narrow terminals get these, in this order of importance; everything is in the CSV.
+# What the terminal shows, in this order; everything is in the CSV.
 SHOWN = (
     "method", "clips", "status", *ACCURACY[:3], "ao", "accuracy", "robustness", "lost", "eao",
     "map50", "interval", "gmac_per_frame", "fps", "ms_p50", "ms_p95", "ms_p99", "memory_mb",
 )  # fmt: skip
+# Where the terminal is too narrow these go first.
+LEAST = ("memory_mb", "ms_p99", "ms_p95", "norm_precision", "ao", "ms_p50", "interval", "fps")
 HEADS = {"success_auc": "success", "precision_20px": "prec20", "norm_precision": "nprec"}
 HEADS |= {"gmac_per_frame": "GMAC/frame", "memory_mb": "MB", "params_m": "Mparam"}
-LOWER_IS_BETTER = frozenset(
-    {"robustness", "lost", "gmac_per_frame", "params_m", "memory_mb", "joules_per_frame"}
-    | {"ms_mean", "ms_p50", "ms_p95", "ms_p99"}
-)
-MARKED = (*ACCURACY, "gmac_per_frame", "fps", "ms_p50", "ms_p95", "ms_p99", "joules_per_frame")
+TEXT = ("method", "clips", "status", "attribute")
+MARKED = tuple(m for m in METRICS if METRICS[m].better != "neither" and m != "memory_mb")
 
 
 def sorted_by(frame: pd.DataFrame, column: str | None) -> pd.DataFrame:
@@ -29,7 +29,7 @@ def sorted_by(frame: pd.DataFrame, column: str | None) -> pd.DataFrame:
         return frame
     if column not in frame:
         raise UnknownName("column", column, [str(c) for c in frame.columns])
-    ascending = column in LOWER_IS_BETTER or not pd.api.types.is_numeric_dtype(frame[column])
+    ascending = column not in METRICS or not METRICS[column].higher_is_better
     return frame.sort_values(column, ascending=ascending, kind="stable").reset_index(drop=True)
 
 
@@ -42,28 +42,37 @@ def show_table(console: Any, frame: pd.DataFrame, title: str) -> None:
         columns.insert(0, "attribute")
     if (frame["status"] == "ok").all():
         columns.remove("status")
+    rows = cells_as_text(frame, columns)
+    columns = _fitting(columns, rows, console.width)
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for column in columns:
-        text = column in ("method", "clips", "status", "attribute")
         table.add_column(
             HEADS.get(column, column),
-            justify="left" if text else "right",
+            justify="left" if column in TEXT else "right",
             no_wrap=column != "method",
             overflow="fold",
         )
     styles = marks(frame)
-    for index, row in enumerate(cells_as_text(frame, columns)):
-        table.add_row(*[_styled(v, styles.get((index, c))) for c, v in row.items()])
+    for index, row in enumerate(rows):
+        table.add_row(*[_styled(row[c], styles.get((index, c))) for c in columns])
     console.print(table)
+
+
+def _fitting(columns: list[str], rows: list[dict[str, str]], width: int) -> list[str]:
+    """Leave out the least important columns until the rest fits into `width` characters."""
+    widths = {c: max(len(HEADS.get(c, c)), *(len(row[c]) for row in rows)) + 2 for c in columns}
+    shown = list(columns)
+    for column in LEAST:
+        if sum(widths[c] for c in shown) <= width:
+            break
+        shown = [c for c in shown if c != column]
+    return shown
 
 
 def cells_as_text(frame: pd.DataFrame, columns: list[str]) -> list[dict[str, str]]:
     """Format all cells of `columns`."""
-    digits = digits_of(columns)
-    return [
-        {column: number(row[column], digits[column]) for column in columns}
-        for row in frame.to_dict(orient="records")
-    ]
+    rows = frame.to_dict(orient="records")
+    return [{column: shown(column, row[column]) for column in columns} for row in rows]
 
 
 def marks(frame: pd.DataFrame) -> dict[tuple[int, str], int]:
@@ -72,8 +81,9 @@ def marks(frame: pd.DataFrame) -> dict[tuple[int, str], int]:
     for column in MARKED:
         if column not in frame or len(frame) < 2:
             continue
-        values = frame[column].round(digits_of([column])[column])
-        ranks = values.rank(method="dense", ascending=column in LOWER_IS_BETTER)
+        metric = METRICS[column]
+        values = frame[column].round(metric.decimals)
+        ranks = values.rank(method="dense", ascending=not metric.higher_is_better)
         for index, rank in enumerate(ranks):
             if rank in (1.0, 2.0):
                 found[index, column] = int(rank)
@@ -99,7 +109,7 @@ def _markdown(
 ) -> str:
     wrap = {1: "**{}**", 2: "_{}_"}
     lines = ["| " + " | ".join(columns) + " |"]
-    sides = ["---" if c in ("method", "clips", "status", "attribute") else "--:" for c in columns]
+    sides = ["---" if c in TEXT else "--:" for c in columns]
     lines.append("| " + " | ".join(sides) + " |")
     for index, row in enumerate(rows):
         values = [wrap.get(styles.get((index, c), 0), "{}").format(v) for c, v in row.items()]
@@ -111,9 +121,7 @@ def _latex(
     columns: list[str], rows: list[dict[str, str]], styles: dict[tuple[int, str], int]
 ) -> str:
     wrap = {1: r"\textbf{{{}}}", 2: r"\underline{{{}}}"}
-    sides = "".join(
-        "l" if c in ("method", "clips", "status", "attribute") else "r" for c in columns
-    )
+    sides = "".join("l" if c in TEXT else "r" for c in columns)
     lines = [rf"\begin{{tabular}}{{{sides}}}", r"\toprule"]
     lines.append(" & ".join(_escaped(HEADS.get(c, c)) for c in columns) + r" \\")
     lines.append(r"\midrule")

@@ -18,8 +18,6 @@ from vbench.run.settings import Settings, load_settings
 from vbench.store.run_folder import RunFolder
 from vbench.weights.find import WeightsFinder
 
-EMBEDDED_SUITE = "synth-sot"
-
 
 @dataclass(frozen=True)
 class Request:
@@ -47,8 +45,9 @@ class Request:
         out: Path | None = None,
     ) -> Self:
         """Read the settings around the working folder and put the options over them."""
-        settings = load_settings(Path.cwd())
-        name = suite or settings.suite or EMBEDDED_SUITE
+        options = {"device": device, "threads": threads}
+        settings = load_settings(Path.cwd(), overrides=options)
+        name = suite or settings.suite
         stem = name.partition("[")[0]
         folder = out or settings.results / re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-")
         return cls(
@@ -57,8 +56,8 @@ class Request:
             data=data or settings.data_for(stem),
             annotations=annotations or settings.annotations_for(stem),
             finder=WeightsFinder.from_options(weights or (), settings.weights),
-            device=checked_device(device or settings.device),
-            threads=_checked_threads(threads if threads is not None else settings.threads),
+            device=checked_device(settings.device),
+            threads=settings.threads,
             folder=RunFolder(folder),
         )
 
@@ -126,9 +125,3 @@ def checked_device(device: str) -> str:
     if count == 0 or (index and (not index.isdecimal() or int(index) >= count)):
         raise VBenchError(f"device '{device}' is not here ({count} found); use --device cpu")
     return word
-
-
-def _checked_threads(threads: int) -> int:
-    if threads < 1:
-        raise VBenchError(f"--threads {threads}: at least one thread is needed")
-    return threads

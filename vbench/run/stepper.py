@@ -41,9 +41,20 @@ class Answer(NamedTuple):
 class Stepper(Protocol):
     """Steps a method through a clip; each call is one timed piece."""
 
-    has_cheap_half: bool
-    single: bool
-    posts: Sequence[Post]
+    @property
+    def has_cheap_half(self) -> bool:
+        """Whether frames can be skipped."""
+        ...
+
+    @property
+    def single(self) -> bool:
+        """Whether it follows one target."""
+        ...
+
+    @property
+    def posts(self) -> Sequence[Post]:
+        """Post-processing of the whole clip."""
+        ...
 
     def start(self, frame: Image, box: Box) -> None:
         """Begin a clip; `box` is the target's for a tracker, absent for a detector."""

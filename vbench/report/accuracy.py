@@ -1,0 +1,51 @@
+"""From traces and ground truth to accuracy, by the task of the suite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vbench.core.trace import Trace
+from vbench.metrics.metric import OVERLAP_METRICS
+from vbench.metrics.ope import PIXELS, OpeScores, Truths, score_ope
+from vbench.metrics.profiles import iou_thresholds, rules_of
+from vbench.store.traces import StoredTruth
+
+
+def accuracy_of(
+    suite: str, task: str, profile: str, truths: Sequence[StoredTruth], traces: Sequence[Trace]
+) -> dict[str, float]:
+    """Accuracy over some clips by metric name; nothing where there is no ground truth."""
+    if task == "vid":
+        return {}
+    scored = _scored(suite, profile, truths, traces)
+    return {} if scored is None else {name: scored.mean(name) for name in OVERLAP_METRICS}
+
+
+def curve_of(
+    suite: str, profile: str, kind: str, truths: Sequence[StoredTruth], traces: Sequence[Trace]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Thresholds, mean curve over the clips and its one number: AUC, or the share within 20 px."""
+    scored = _scored(suite, profile, truths, traces)
+    rules = rules_of(profile, suite)
+    thresholds = iou_thresholds(rules.thresholds, rules.bins) if kind == "success" else PIXELS
+    if scored is None:
+        return thresholds, np.full(len(thresholds), np.nan), float("nan")
+    curve = scored.curves.success if kind == "success" else scored.curves.precision
+    number = scored.mean("success_auc" if kind == "success" else "precision_20px")
+    return thresholds, np.nanmean(curve, axis=0), number
+
+
+def _scored(
+    suite: str, profile: str, truths: Sequence[StoredTruth], traces: Sequence[Trace]
+) -> OpeScores | None:
+    pairs = [(t, r) for t, r in zip(truths, traces, strict=True) if len(t.truth)]
+    if not pairs:
+        return None
+    return score_ope(
+        Truths([truth.truth for truth, _ in pairs], [truth.size for truth, _ in pairs]),
+        [trace.boxes for _, trace in pairs],
+        rules_of(profile, suite),
+    )
