@@ -4,6 +4,7 @@ from vbench.core.entry import Entry
 
 HENRIQUES = "Henriques et al., High-Speed Tracking with Kernelized Correlation Filters, PAMI 2015"
 PATCHNET = "Mao et al., PatchNet - Short-range Template Matching for Efficient Video Processing"
+NANOTRACK = "Chu, NanoTrack, github.com/HonglinChu/SiamTrackers, 2022"
 SIAMFC = "Bertinetto et al., Fully-Convolutional Siamese Networks, ECCVW 2016"
 
 TRACKERS: dict[str, Entry] = {
@@ -11,6 +12,20 @@ TRACKERS: dict[str, Entry] = {
     "kcf": Entry("kcf:Kcf", "correlation filter on HOG with a Gaussian kernel", HENRIQUES),
     "siamfc": Entry(
         "siamfc:SiamFC", "a fixed template correlated at three scales", SIAMFC, weights="siamfc"
+    ),
+    "nanotrack": Entry(
+        "nanotrack:NanoTrack",
+        "version 1: MobileNet, pixel-wise correlation, anchor-free boxes",
+        NANOTRACK,
+        preset={"version": "v1"},
+        weights="nanotrack-v1",
+    ),
+    "nanotrack-v3": Entry(
+        "nanotrack:NanoTrack",
+        "version 3: depth-wise correlation beside the pixel-wise one",
+        NANOTRACK,
+        preset={"version": "v3"},
+        weights="nanotrack-v3",
     ),
 }
 
