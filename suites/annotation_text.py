@@ -1,0 +1,128 @@
+"""Box files in text: one row a frame, numbers separated by commas, tabs, semicolons or spaces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from vbench.core.boxes import Boxes, Floats, absent, around_polygons, from_corners
+from vbench.core.errors import ClipFailed
+
+Form: TypeAlias = Literal["auto", "xywh", "xyxy", "cxcywh", "polygon"]
+
+WIDTHS: dict[Form, tuple[int, ...]] = {
+    "auto": (4, 8),
+    "polygon": (8,),
+    "xywh": (4,),
+    "xyxy": (4,),
+    "cxcywh": (4,),
+}
+MAX_BYTES = 64 << 20
+MAX_NUMBER = 1e7
+
+
+def read_text(path: Path) -> str:
+    """Read a text file of at most 64 MiB.
+
+    Raises:
+        ClipFailed: missing, too large, or not text.
+    """
+    try:
+        size = path.stat().st_size
+        raw = path.read_bytes() if size <= MAX_BYTES else b""
+    except OSError as error:
+        raise ClipFailed(f"{path.name} cannot be read: {error.strerror}") from None
+    if size > MAX_BYTES:
+        raise ClipFailed(f"{path.name} is larger than {MAX_BYTES >> 20} MiB: no annotation file")
+    if b"\0" in raw:
+        raise ClipFailed(f"{path.name} is not a text file")
+    return raw.decode("utf-8-sig", errors="replace")
+
+
+def read_table(path: Path, columns: Sequence[int] = (), header: bool = False) -> Floats:
+    """Read the numbers of a text file, shape (rows, columns); `nan` is a number.
+
+    `columns` are the widths that are allowed (any if empty); with `header` the first line may hold
+    names. Blank lines at the end do not count.
+
+    Raises:
+        ClipFailed: names the file and the row that is no row of numbers or too short.
+    """
+    rows = [_cells(line) for line in read_text(path).rstrip().splitlines()]
+    first = 2 if rows and header and _is_header(rows[0]) else 1
+    rows = rows[first - 1 :]
+    if not rows:
+        raise ClipFailed(f"{path.name} is empty")
+    width = len(rows[0])
+    if columns and width not in columns:
+        wanted = " or ".join(map(str, columns))
+        raise ClipFailed(f"{path.name} row {first}: {width} numbers, not {wanted}")
+    for index, row in enumerate(rows):
+        if len(row) != width:
+            raise ClipFailed(f"{path.name} row {index + first}: {len(row)} numbers, not {width}")
+    try:
+        table = np.array(rows, dtype=np.float64)
+    except ValueError:
+        raise ClipFailed(f"{path.name} {_first_bad(rows, first)}") from None
+    wild = np.abs(np.nan_to_num(table, nan=0.0, posinf=np.inf)) > MAX_NUMBER
+    if wild.any():
+        worst = int(wild.any(axis=1).argmax())
+        raise ClipFailed(f"{path.name} row {worst + first}: a number beyond {MAX_NUMBER:g} px")
+    return table
+
+
+def read_boxes(path: Path, form: Form = "xywh", one_based: bool = False) -> Boxes:
+    """Read one box a row, shape (n, 4); rows of zeros or with NaN are absent.
+
+    `form` is what the columns mean; "auto" takes 4 columns as x y w h and 8 as a polygon.
+    `one_based` files count pixels from 1.
+
+    Raises:
+        ClipFailed: names the file and the row that is wrong.
+    """
+    return boxes_of(read_table(path, WIDTHS[form]), form, one_based)
+
+
+def boxes_of(table: Floats, form: Form = "xywh", one_based: bool = False) -> Boxes:
+    """Turn rows of 4 or 8 columns into boxes (n, 4); see `read_boxes`."""
+    empty = ~np.isfinite(table).all(axis=1) | (table == 0).all(axis=1)
+    if table.shape[1] == 8:
+        boxes = around_polygons(table)
+    elif form == "xyxy":
+        boxes = from_corners(table)
+    elif form == "cxcywh":
+        boxes = np.concatenate([table[:, :2] - table[:, 2:] / 2, table[:, 2:]], axis=1)
+    else:
+        boxes = table.copy()
+    boxes[:, :2] -= 1.0 if one_based else 0.0
+    return np.where(empty[:, None], absent(1), boxes)
+
+
+def _cells(line: str) -> list[str]:
+    for separator in (",", ";"):
+        if separator in line:
+            return line.strip().rstrip(separator).split(separator)
+    return line.split()
+
+
+def _is_header(row: Sequence[str]) -> bool:
+    return not any(_is_number(cell) for cell in row)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _first_bad(rows: Sequence[Sequence[str]], first: int) -> str:
+    for index, row in enumerate(rows):
+        for cell in row:
+            if not _is_number(cell):
+                return f"row {index + first}: {cell.strip()[:40]!r} is not a number"
+    return "holds something that is not a number"
