@@ -130,17 +130,21 @@ def build(kind: str, name: str, given: Mapping[str, str] | None = None, **contex
     `context` (weights, device, seed) reaches the constructors that ask for it by name.
     """
     target, found = load(kind, name), entry(kind, name)
-    offered = parameters(kind, name)
-    values: dict[str, Any] = dict(found.preset)
-    for key, text in (given or {}).items():
-        if key not in offered:
-            raise UnknownName(f"parameter of {name}", key, offered)
-        values[key] = convert(text, offered[key], f"{name}[{key}={text}]")
+    values = {**found.preset, **arguments(kind, name, given or {})}
     wanted = inspect.signature(target).parameters
     values |= {k: v for k, v in context.items() if k in wanted}
     if found.takes is not None:
         values["argument"] = name.partition(":")[2]
     return target(**values)
+
+
+def arguments(kind: str, name: str, given: Mapping[str, str]) -> dict[str, Any]:
+    """Turn the parameters of a method string into values; a wrong one is named."""
+    offered = parameters(kind, name)
+    for key in given:
+        if key not in offered:
+            raise UnknownName(f"parameter of {name}", key, offered)
+    return {k: convert(text, offered[k], f"{name}[{k}={text}]") for k, text in given.items()}
 
 
 def convert(text: str, parameter: inspect.Parameter, where: str) -> Any:

@@ -63,7 +63,7 @@ def run(
     from vbench.core.policy import parse_policy
     from vbench.report.tables import results_json, summary, write_tables
     from vbench.report.terminal import show_table
-    from vbench.run.bench import Order, check_suite
+    from vbench.run.bench import Order, check_order
     from vbench.run.bench import run as run_order
     from vbench.run.request import Request
 
@@ -78,7 +78,7 @@ def run(
     order = Order(
         chosen, plans, request.device, request.threads, seed, again, timing  # type: ignore[arg-type]
     )  # fmt: skip
-    check_suite(order)
+    check_order(order, request.finder.weights_for)
     console = messages()
     for name, why in chosen.problems.items():
         console.print(f"clip {name} left out: {why}", style="yellow")
@@ -137,17 +137,18 @@ class _Progress(AbstractContextManager["Listener"]):
     def __enter__(self) -> Listener:
         from vbench.run.bench import Listener
 
-        self.bar.start()
         return Listener(
             method=self.method, frame=self.frame, clip=self.clip, notice=self.console.print
         )
 
     def __exit__(self, *error: object) -> None:
-        if error[0] is None:
+        if error[0] is None and self.done_methods >= 0:
             self.bar.update(self.task, completed=(self.done_methods + 1) * self.frames)
         self.bar.stop()
 
     def method(self, name: str) -> None:
+        # Not before the first method: what stops a run at once stays one line.
+        self.bar.start()
         self.done_methods += 1
         self.pending = 0
         self.bar.update(self.task, description=name[:48], completed=self.done_methods * self.frames)

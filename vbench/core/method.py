@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from vbench.core.errors import BadMethod
 from vbench.core.policy import Policy, parse_policy
@@ -36,10 +36,6 @@ class Method:
     def __str__(self) -> str:
         text = "+".join(str(part) for part in (self.base, *self.parts))
         return text if self.policy is None else f"{text}@{self.policy}"
-
-    def under(self, policy: Policy) -> Method:
-        """Return the same method under another policy."""
-        return replace(self, policy=policy)
 
 
 def parse_method(text: str) -> Method:

@@ -28,6 +28,8 @@ def place_labels(
     size: float = 7.5,
 ) -> list[Any]:
     """Write `texts` beside points (n,), greedily where nothing is yet; far ones get a leader."""
+    from matplotlib.patheffects import withStroke
+
     figure.canvas.draw()
     renderer = figure.canvas.get_renderer()
     points = axes.transData.transform(np.column_stack([x, y]))
@@ -40,6 +42,7 @@ def place_labels(
         note = axes.annotate(
             texts[index], (x[index], y[index]), fontsize=size, color="0.1", zorder=4,
             textcoords="offset points", xytext=(0, 0), annotation_clip=False,
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],
         )  # fmt: skip
         extent = note.get_window_extent(renderer)
         width, height = extent.width, extent.height

@@ -29,6 +29,7 @@ AXES = {
     "eao": "expected average overlap",
     "fps": "frames per second",
 }
+ALONE = "no propagator"
 ACCURACIES = ("success_auc", "map50", "eao", "ao")
 COSTS = ("gmac_per_frame", "ms_mean")
 
@@ -36,14 +37,15 @@ COSTS = ("gmac_per_frame", "ms_mean")
 def styles(methods: Sequence[str]) -> Mapping[str, tuple[str, str]]:
     """One colour a base model, one mark a propagator, the same in every plot."""
     bases = list(dict.fromkeys(_base(m) for m in methods))
-    cheap = list(dict.fromkeys(_cheap(m) for m in methods))
-    return {
-        m: (
-            COLOURS[bases.index(_base(m)) % len(COLOURS)],
-            MARKS[cheap.index(_cheap(m)) % len(MARKS)],
-        )
-        for m in methods
-    }
+    marks = _marks(methods)
+    return {m: (COLOURS[bases.index(_base(m)) % len(COLOURS)], marks[_cheap(m)]) for m in methods}
+
+
+def _marks(methods: Sequence[str]) -> dict[str, str]:
+    """One mark a propagator; a circle for methods without one."""
+    names = sorted({_cheap(m) for m in methods}, key=lambda name: (name != ALONE, name))
+    spare = MARKS if ALONE in names else MARKS[1:]
+    return {name: spare[i % len(spare)] for i, name in enumerate(names)}
 
 
 def pareto(cost: Sequence[float], accuracy: Sequence[float]) -> list[int]:
@@ -91,7 +93,9 @@ def tradeoff(frame: pd.DataFrame, title: str, x: str | None = None, y: str | Non
     colours = [style[m][0] for m in shown["method"]]
     place_labels(figure, axes, cost, accuracy, list(shown["method"]), colours)
     axes.plot([], [], color="0.6", lw=1.2, label="Pareto front (outlined marks)")
-    axes.legend(loc="lower right", frameon=False, fontsize=7.5)
+    for name, mark in _marks(list(shown["method"])).items():
+        axes.plot([], [], mark, color="0.4", ms=5, ls="", label=name)
+    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=7.5)
     return figure
 
 
@@ -166,4 +170,4 @@ def _base(method: str) -> str:
 
 def _cheap(method: str) -> str:
     parts = parse_method(method).parts
-    return parts[0].name if parts else ""
+    return f"+{parts[0].name}" if parts else ALONE

@@ -13,10 +13,10 @@ import numpy as np
 
 from vbench import __version__
 from vbench.core.clip import Clip
-from vbench.core.errors import ClipFailed, VBenchError
+from vbench.core.errors import VBenchError
 from vbench.core.suite import Suite
 from vbench.core.trace import Trace
-from vbench.run.compose import Composed, Plan, WeightsFor, compose
+from vbench.run.compose import Composed, Plan, WeightsFor, check, compose
 from vbench.run.loop import run_clip
 from vbench.run.surroundings import machine, packages, working_commit
 from vbench.run.tally import memory_mb, parameters_m, unit_costs
@@ -232,8 +232,8 @@ def _set_threads(threads: int) -> None:
         torch.set_num_interop_threads(1)
 
 
-def check_suite(order: Order) -> None:
-    """Raise where a method is for another task than the suite, or the suite has no clips."""
+def check_order(order: Order, weights_for: WeightsFor) -> None:
+    """Raise what would stop a run before it starts: suite, tasks, parameters, weights."""
     suite = order.suite
     if not suite.clips:
         first = next(iter(suite.problems.items()), None)
@@ -246,6 +246,4 @@ def check_suite(order: Order) -> None:
                 f"suite {suite.name} is for {roles[suite.task]}s, and '{plan.method}' is a "
                 f"{roles[plan.task]}; `vbench list suites` shows the others"
             )
-
-
-__all__ = ["Again", "ClipFailed", "Listener", "Order", "Outcome", "check_suite", "reason", "run"]
+        check(plan, weights_for)

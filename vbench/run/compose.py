@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vbench import catalogue
@@ -16,7 +16,6 @@ from vbench.run.stepper import (
     Stepper,
     TrackerStepper,
     VideoDetectorStepper,
-    check_policy,
 )
 
 WeightsFor = Callable[[str, str], Weights | None]
@@ -50,6 +49,7 @@ class Plan:
     base_kind: str
     propagator: Part | None
     posts: tuple[Part, ...]
+    policy: Policy
 
     @property
     def weights(self) -> dict[str, str]:
@@ -81,16 +81,44 @@ def plan(text: str, policy: Policy | None = None) -> Plan:
         raise VBenchError(f"method '{text}': '+{posts[0]}' post-processes detections, not tracks")
     for part in posts:
         catalogue.entry("posts", part.name)
-    chosen = method.policy or policy or _default(task, bool(propagators))
-    if method.policy is None and not propagators and task == "sot":
-        chosen = Every()
+    cheap = bool(propagators) or catalogue.entry(base_kind, method.base.name).has_cheap_half
+    # A base alone answers every frame, and its name stays as short as it was given.
+    chosen = method.policy or ((policy or DEFAULT_POLICY[task]) if cheap else None)
     return Plan(
-        method.under(chosen),
+        replace(method, policy=chosen),
         task,
         base_kind,
         propagators[0] if propagators else None,
         tuple(posts),
+        chosen or Every(),
     )
+
+
+def check(found: Plan, weights_for: WeightsFor) -> None:
+    """Raise what would stop a plan, before anything runs: parameters, policy, weights.
+
+    Raises:
+        VBenchError: a wrong parameter, frames skipped without a cheap half, missing weights.
+    """
+    kinds = [(found.base_kind, found.method.base), *(("posts", part) for part in found.posts)]
+    if found.propagator is not None:
+        kinds.append(("propagators", found.propagator))
+    for kind, part in kinds:
+        catalogue.arguments(kind, part.name, dict(part.parameters))
+    name, base = str(found.method), catalogue.load(found.base_kind, found.method.base.name)
+    cheap = catalogue.entry(found.base_kind, found.method.base.name).has_cheap_half
+    if found.policy.interval_max != 1 and found.propagator is None and not cheap:
+        raise VBenchError(
+            f"method '{name}' has no cheap half for the frames that '{found.policy}' skips; "
+            "add a propagator, such as +dummy (`vbench list propagators`)"
+        )
+    if found.propagator is not None and found.task == "sot" and not hasattr(base, "reseat"):
+        raise VBenchError(
+            f"method '{name}': {found.method.base} cannot be told where its target went on skipped "
+            "frames (it has no reseat); use it alone, or take another base"
+        )
+    for needing, weights in found.weights.items():
+        weights_for(needing, weights)
 
 
 def compose(
@@ -108,10 +136,7 @@ def compose(
     propagator = make("propagators", found.propagator) if found.propagator else None
     posts = [make("posts", part) for part in found.posts]
     stepper = _stepper(str(found.method), found.task, base, propagator, posts)
-    policy = found.method.policy
-    assert policy is not None  # noqa: S101  (a plan always has one)
-    check_policy(stepper, policy, str(found.method))
-    return Composed(found.method, found.task, policy, stepper, loaded)
+    return Composed(found.method, found.task, found.policy, stepper, loaded)
 
 
 def _stepper(name: str, task: str, base: Any, propagator: Any, posts: Sequence[Any]) -> Stepper:
@@ -135,7 +160,3 @@ def _base(method: Method) -> tuple[str, str]:
 
 def _is(kind: str, part: Part) -> bool:
     return part.name.partition(":")[0] in catalogue.table(kind)
-
-
-def _default(task: str, has_propagator: bool) -> Policy:
-    return DEFAULT_POLICY[task] if has_propagator else Every()

@@ -9,8 +9,6 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from vbench.core.boxes import Box, Boxes, Floats, Image, Ints, as_boxes, inside_share
-from vbench.core.errors import VBenchError
-from vbench.core.policy import Policy
 from vbench.core.roles import (
     Detections,
     Detector,
@@ -211,19 +209,3 @@ class VideoDetectorStepper:
     def parts(self) -> Sequence[Any]:
         """The video detector."""
         return [self.detector]
-
-
-def check_policy(stepper: Stepper, policy: Policy, method: str) -> None:
-    """Raise where the method cannot run under the policy."""
-    if policy.interval_max == 1:
-        return
-    if not stepper.has_cheap_half:
-        raise VBenchError(
-            f"method '{method}' has no cheap half for the frames that '{policy}' skips; "
-            "add a propagator, such as +dummy (`vbench list propagators`)"
-        )
-    if isinstance(stepper, TrackerStepper) and not isinstance(stepper.tracker, Reseatable):
-        raise VBenchError(
-            f"method '{method}': the base cannot be told where its target went on skipped frames "
-            "(it has no reseat); use it alone, or another base"
-        )
