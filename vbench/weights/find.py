@@ -43,6 +43,28 @@ def find(name: str, places: Sequence[Path]) -> Weights | None:
 
 
 @dataclass(frozen=True)
+class FileCheck:
+    """What is known of one published file here: `ok`, `different`, `unknown` or `missing`.
+
+    `unknown` has the published name, but no hash is published to tell.
+    """
+
+    name: str
+    file: str
+    status: str
+    path: Path | None = None
+    mend: str = ""
+
+    def as_json(self) -> dict[str, str | None]:
+        """Return plain values."""
+        path = None if self.path is None else str(self.path)
+        return {
+            "weights": self.name, "file": self.file, "status": self.status, "path": path,
+            "mend": self.mend,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
 class WeightsFinder:
     """Answers which files a method's weights are, here.
 
@@ -129,6 +151,18 @@ class WeightsFinder:
             bool(wanted)
             and all(file.recognisable and self._sizes.get(file.bytes or 0) for file in wanted)
         )
+
+    def check(self, wanted: Release) -> list[FileCheck]:
+        """Check the content of every file of `wanted`."""
+        return [self._check(wanted, file) for file in wanted.files]
+
+    def _check(self, wanted: Release, file: PublishedFile) -> FileCheck:
+        if path := self._where(file):
+            return FileCheck(wanted.name, file.name, "ok", path)
+        if path := self._same_name(file):
+            status = "different" if file.recognisable else "unknown"
+            return FileCheck(wanted.name, file.name, status, path, wanted.next_step())
+        return FileCheck(wanted.name, file.name, "missing", None, wanted.next_step())
 
     def why_missing(self, wanted: Release) -> str:
         """Say what is missing of `wanted` and the next step, in one line."""
