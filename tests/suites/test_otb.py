@@ -151,9 +151,7 @@ def test_rows_and_images_must_match(tmp_path, images, rows, why):
 
 def test_a_sequence_with_a_range_needs_all_of_it(tmp_path):
     lay(tmp_path, "David", range(301, 771), {"groundtruth_rect.txt": 471})
-    with pytest.raises(
-        ClipFailed, match="none of 1 sequences can be read; David: 471 .* 470 images"
-    ):
+    with pytest.raises(ClipFailed, match="none of 1 .* read; David: 471 .* 470 images"):
         otb.load(CARD, tmp_path)
     (tmp_path / "David" / "groundtruth_rect.txt").write_text("1,2,3,4\n" * 770)
     with pytest.raises(ClipFailed, match=r"770 rows for 471 frames \(images 300 to 770\)"):
@@ -261,6 +259,9 @@ def test_two_published_attribute_lists_agree(real_data, tmp_path):
         assert ours == {otb_places.key(name) for name in lists[tag]}
     (tmp_path / "attributes.json").write_text(json.dumps(lists))
     from_json = otb_places.search([tmp_path], CARD.rules["sequences"]).tags
-    pairs = [set(clip.tags) ^ set(from_json[otb_places.key(clip.name)]) for clip in from_list.clips]
+    pairs = [
+        set(clip.tags) ^ set(from_json.get(otb_places.key(clip.name), ()))
+        for clip in from_list.clips
+    ]
     # The json lacks 13 entries that the list writes with a stray blank or comma.
     assert sum(map(len, pairs)) == 13
