@@ -159,6 +159,19 @@ class Post(Protocol):
 
 
 @runtime_checkable
+class Placed(Protocol):
+    """A model that answers from a record, and so must know where it is."""
+
+    def enter(self, clip: str, frames: int) -> None:
+        """Begin the clip of this name, of so many frames. Raises ClipFailed if it has no record."""
+        ...
+
+    def at(self, index: int) -> None:
+        """The next call is about the frame of this index."""
+        ...
+
+
+@runtime_checkable
 class Worker(Protocol):
     """A model that says what its calls execute."""
 

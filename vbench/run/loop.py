@@ -13,7 +13,7 @@ from vbench.core.clip import Clip
 from vbench.core.errors import ClipFailed
 from vbench.core.frames import Frames
 from vbench.core.policy import Moment, Policy
-from vbench.core.roles import Detections
+from vbench.core.roles import Detections, Placed
 from vbench.core.trace import Kind, Trace
 from vbench.run.stepper import Answer, Stepper
 
@@ -45,6 +45,10 @@ def run_clip(
     record = _Record()
     frames = _prefetched(clip.frames) if prefetch else _decoded(clip.frames, now)
 
+    placed = [part for part in stepper.parts() if isinstance(part, Placed)]
+    for part in placed:
+        part.enter(clip.name, len(clip))
+        part.at(0)
     frame, decode_seconds = next(frames)
     before = now()
     stepper.start(frame, start_box)
@@ -59,6 +63,8 @@ def run_clip(
         moment.frame = frame
         moment.truth = truths(index)
         cheap_seconds, carried = 0.0, 0
+        for part in placed:
+            part.at(index)
         before = now()
         if policy.due(moment):
             kind, answer = Kind.KEY, stepper.key(frame)
