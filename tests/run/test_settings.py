@@ -9,7 +9,7 @@ import pytest
 from vbench import catalogue
 from vbench.core.entry import Entry
 from vbench.core.errors import UnknownName, VBenchError
-from vbench.run.settings import load_settings, read_settings
+from vbench.run.settings import load_settings, read_settings, weights_finder
 
 SUITES = {"otb2015": Entry("otb:load", "OTB"), "uav123": Entry("uav:load", "UAV")}
 
@@ -96,7 +96,7 @@ def test_later_layers_win_and_say_so():
 
 
 def test_weights_of_the_environment_are_a_path_list():
-    both = os.pathsep.join(["nets", "siamfc=x.pth", "random"])
+    both = os.pathsep.join(["nets", "", "siamfc=x.pth", "random"])
     assert read({"VBENCH_WEIGHTS": both}).weights == ("nets", "siamfc=x.pth", "random")
 
 
@@ -182,6 +182,14 @@ def test_keys_inside_values_do_not_move_the_line():
     write('weights = [\n  "results=x.pth",\n]\nresults = 1')
     with pytest.raises(VBenchError, match=r"vbench\.toml:4"):
         read()
+
+
+def test_weights_are_found_by_options_and_settings(tmp_path):
+    (tmp_path / "x.pth").touch()
+    finder = weights_finder(read({"VBENCH_WEIGHTS": "siamfc=x.pth"}), ["dcfnet=x.pth"])
+    assert set(finder.named) == {"siamfc", "dcfnet"}
+    with pytest.raises(UnknownName, match="did you mean 'siamfc'"):
+        weights_finder(read(), ["siamfcc=x.pth"])
 
 
 OWN = '''

@@ -27,11 +27,10 @@ def doctor(
     """
     from vbench.cli.app import Exit, print_json, tables
     from vbench.run.doctor import examine
-    from vbench.run.settings import load_settings
-    from vbench.weights.find import WeightsFinder
+    from vbench.run.settings import load_settings, weights_finder
 
     settings = load_settings(Path.cwd())
-    checks = examine(settings, WeightsFinder.from_options((), settings.weights))
+    checks = examine(settings, weights_finder(settings))
     if json:
         print_json({"schema": 1, "checks": [asdict(check) for check in checks]})
     else:

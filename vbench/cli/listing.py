@@ -40,11 +40,10 @@ def show(
     """
     from vbench.cli.app import print_json, tables
     from vbench.run.listing import KINDS, rows
-    from vbench.run.settings import load_settings
-    from vbench.weights.find import WeightsFinder
+    from vbench.run.settings import load_settings, weights_finder
 
     settings = load_settings(Path.cwd(), overrides={"data": data})
-    finder = WeightsFinder.from_options(weights or (), settings.weights)
+    finder = weights_finder(settings, weights or ())
     found = {name: rows(name, settings, finder) for name in ([kind] if kind else KINDS)}
     if json:
         lists = {name: [row.as_json() for row in listed] for name, listed in found.items()}

@@ -166,10 +166,9 @@ def path(
 
 
 def _finder(weights: list[str] | None) -> WeightsFinder:
-    from vbench.run.settings import load_settings
-    from vbench.weights.find import WeightsFinder
+    from vbench.run.settings import load_settings, weights_finder
 
-    return WeightsFinder.from_options(weights or (), load_settings(Path.cwd()).weights)
+    return weights_finder(load_settings(Path.cwd()), weights or ())
 
 
 @contextmanager

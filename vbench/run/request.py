@@ -14,7 +14,7 @@ from vbench.core.method import parse_method, split_methods
 from vbench.core.policy import Policy
 from vbench.core.suite import Suite
 from vbench.run.compose import Plan, plan
-from vbench.run.settings import Settings, load_settings
+from vbench.run.settings import Settings, load_settings, weights_finder
 from vbench.store.run_folder import RunFolder
 from vbench.weights.find import WeightsFinder
 
@@ -55,7 +55,7 @@ class Request:
             suite=name,
             data=data or settings.data_for(stem),
             annotations=annotations or settings.annotations_for(stem),
-            finder=WeightsFinder.from_options(weights or (), settings.weights),
+            finder=weights_finder(settings, weights or ()),
             device=checked_device(settings.device),
             threads=settings.threads,
             folder=RunFolder(folder),

@@ -19,7 +19,7 @@ from vbench.core.entry import Entry
 from vbench.core.errors import UnknownName, VBenchError
 from vbench.core.method import split_methods
 from vbench.run.settings_file import SettingsFile, nearest_file
-from vbench.weights.find import RANDOM
+from vbench.weights.find import RANDOM, WeightsFinder
 
 DEFAULT_SUITE = "synth-sot"
 DEVICES = re.compile(r"cpu|mps|jetson|cuda(:\d+)?")
@@ -145,6 +145,20 @@ def read_settings(
     return Settings(values)
 
 
+def weights_finder(settings: Settings, options: Sequence[str] = ()) -> WeightsFinder:
+    """Return what finds weights: `--weights` options first, then what is configured.
+
+    Raises:
+        VBenchError: a place that does not exist, a file that nobody published, or a `NAME=FILE`
+            whose name no method and no published weights have.
+    """
+    finder = WeightsFinder.from_options(options, settings.weights)
+    tables = [catalogue.table(kind) for kind in catalogue.TABLES]
+    asked = {entry.weights for table in tables for entry in table.values() if entry.weights}
+    finder.check_names({name for table in tables for name in table} | asked)
+    return finder
+
+
 def _defaults() -> dict[str, Any]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
@@ -171,7 +185,8 @@ def _of_environment(environ: Mapping[str, str]) -> dict[str, Value]:
     found = {}
     for variable, key in ENVIRONMENT.items():
         if text := environ.get(variable):
-            parts: object = text.split(os.pathsep) if key == "weights" else text
+            listed = [part for part in text.split(os.pathsep) if part]
+            parts: object = listed if key == "weights" else text
             found[key] = Value(PARSERS[key](parts, variable, _as_given), variable)
     return found
 
