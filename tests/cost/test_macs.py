@@ -1,6 +1,7 @@
 """Counting against closed formulas written out here."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -133,6 +134,22 @@ def test_work_that_says_nothing_is_unknown_never_free():
     found = count([Work("box", macs=5.0), Work("csrt", uncounted=("OpenCV's CSRT",))])
     assert math.isnan(found.macs_per_call)
     assert found.uncounted == ("OpenCV's CSRT", "csrt")
+
+
+class Model:
+    def __init__(self):
+        self.network = nn.Linear(4, 2)
+        self.gain = nn.Parameter(torch.ones(1))
+
+    def head(self, x):
+        return self.network(x) * self.gain
+
+
+def test_functions_that_hold_trainable_networks_are_traced_and_left_trainable():
+    model = Model()
+    for call in (model.head, partial(Model.head, model), lambda x: model.head(x)):
+        assert macs(call, torch.rand(1, 4)) == 8 + 2
+    assert all(p.requires_grad for p in [*model.network.parameters(), model.gain])
 
 
 def test_what_cannot_be_traced_falls_back_to_torchs_counter_and_says_so():

@@ -129,7 +129,7 @@ def traced(
             analysis.set_op_handle(name, None)
         for name, handle in HANDLES.items():
             analysis.set_op_handle(name, _guarded(name, handle, failed))
-    with torch.no_grad(), _quiet():
+    with torch.no_grad(), _frozen(module), _quiet():
         by_op = {name: float(macs) for name, macs in analysis.by_operator().items() if macs}
         by_module = _leaves(analysis.by_module())
         unseen = {_short(name) for name in analysis.unsupported_ops()}
@@ -174,6 +174,54 @@ def _callable_module(call: Callable[..., Any]) -> Any:
             return call(*tensors)
 
     return Called()
+
+
+@contextmanager
+def _frozen(module: Any) -> Iterator[None]:
+    """Switch gradients off in all that a function refers to: a trace cannot hold such constants."""
+    from torch import Tensor, nn
+
+    held: list[Tensor] = []
+    if not isinstance(module, nn.Module):
+        for value in _referred(module):
+            if isinstance(value, nn.Module):
+                held += [p for p in value.parameters() if p.requires_grad]
+            elif isinstance(value, Tensor) and value.requires_grad and value.is_leaf:
+                held.append(value)
+    for tensor in held:
+        tensor.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for tensor in held:
+            tensor.requires_grad_(True)
+
+
+def _referred(call: Any, depth: int = 3) -> Iterator[Any]:
+    """Walk what a callable was made with: closure, bound object, partial's arguments."""
+    yield call
+    if depth == 0:
+        return
+    found = [
+        cell.cell_contents for cell in getattr(call, "__closure__", None) or () if _is_set(cell)
+    ]
+    found += [getattr(call, name, None) for name in ("__self__", "__wrapped__", "func")]
+    found += [
+        *(getattr(call, "args", None) or ()),
+        *(getattr(call, "keywords", None) or {}).values(),
+    ]
+    found += list(getattr(call, "__dict__", {}).values())
+    for value in found:
+        if value is not None and not isinstance(value, str | int | float | type):
+            yield from _referred(value, depth - 1)
+
+
+def _is_set(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True
 
 
 def _guarded(name: str, handle: Callable[..., float], failed: dict[str, str]) -> Callable[..., Any]:
