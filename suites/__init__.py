@@ -18,4 +18,7 @@ SUITES: dict[str, Entry] = {
     "otb2015": Entry("otb:load", "OTB-2015 (OTB-100), 100 targets", OTB),
     "otb2013": Entry("otb:load", "OTB-2013, 51 targets in 50 videos", OTB),
     "tb50": Entry("otb:load", "the 50 difficult targets of OTB-2015 (not OTB-2013)", OTB),
+    "files": Entry(
+        "files:load", "your own images or videos with a box file beside each", takes="PATH"
+    ),
 }
