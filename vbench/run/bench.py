@@ -18,6 +18,8 @@ from vbench.core.suite import Suite
 from vbench.core.trace import Trace
 from vbench.run.compose import Composed, Plan, WeightsFor, check, compose
 from vbench.run.loop import run_clip
+from vbench.run.replay import replaying, with_seconds_of
+from vbench.run.stepper import DetectorStepper
 from vbench.run.surroundings import machine, packages, working_commit
 from vbench.run.tally import memory_mb, parameters_m, unit_costs
 from vbench.store.files import locked
@@ -28,7 +30,11 @@ Again = Literal["missing", "failed", "always"]
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be run."""
+    """What is to be run.
+
+    With `reuse` a detector's answers on every frame, once kept, are replayed under other policies;
+    seconds are then composed from the recorded ones.
+    """
 
     suite: Suite
     plans: Sequence[Plan]
@@ -37,6 +43,7 @@ class Order:
     seed: int = 0
     again: Again = "missing"
     timing: bool = True
+    reuse: bool = False
 
 
 @dataclass
@@ -103,7 +110,8 @@ def _run_method(
         folder.write(outcome.manifest)
     for clip in todo:
         try:
-            trace = timed_clip(composed, clip, order, heard.frame)
+            record_of_base = _base_trace(order, folder, outcome.manifest, composed, clip)
+            trace = timed_clip(composed, clip, order, heard.frame, record_of_base)
         except Exception as error:  # a method's own error fails its clip, never the run
             record.problems[clip.name] = reason(error)
             outcome.failed[name, clip.name] = record.problems[clip.name]
@@ -121,20 +129,32 @@ def _run_method(
 
 
 def timed_clip(
-    composed: Composed, clip: Clip, order: Order, each_frame: Callable[[], None] | None = None
+    composed: Composed,
+    clip: Clip,
+    order: Order,
+    each_frame: Callable[[], None] | None = None,
+    base: Trace | None = None,
 ) -> Trace:
-    """Run one clip; without timing, decoding overlaps the work and seconds are NaN."""
+    """Run one clip; without timing, decoding overlaps the work and seconds are NaN.
+
+    With `base`, the trace of the detector on every frame, the detector is replayed from it.
+    """
     from vbench.cost.stopwatch import synchronised
 
     now = synchronised(order.device).now
+    stepper = composed.stepper
+    if base is not None and isinstance(stepper, DetectorStepper):
+        stepper = replaying(stepper, base)
     trace = run_clip(
-        composed.stepper,
+        stepper,
         composed.policy,
         clip,
         now,
         prefetch=not order.timing,
         each_frame=each_frame,
     )
+    if base is not None:
+        trace = with_seconds_of(base, trace)
     if order.timing:
         return trace
     unknown = np.full(len(trace), np.nan)
@@ -147,6 +167,26 @@ def reason(error: BaseException) -> str:
     if isinstance(error, VBenchError):
         return text
     return f"{type(error).__name__}: {text}"[:300]
+
+
+def _base_trace(
+    order: Order, folder: RunFolder, manifest: Manifest, composed: Composed, clip: Clip
+) -> Trace | None:
+    """Trace of the method's detector alone on this very clip, where it may be replayed."""
+    alone = manifest.methods.get(str(composed.method.base))
+    replayable = isinstance(composed.stepper, DetectorStepper) and composed.stepper.has_cheap_half
+    if not order.reuse or not replayable or alone is None:
+        return None
+    part = composed.method.base.name
+    same = alone.weights == {k: v for k, v in digests(composed).items() if k == part}
+    if not same or not folder.has_trace(alone, clip)[0]:
+        return None
+    return folder.trace(alone, clip.name)
+
+
+def digests(composed: Composed) -> dict[str, str]:
+    """Digest of the weights of each part of a method."""
+    return {part: w.sha256 if w else "random" for part, w in composed.weights.items()}
 
 
 def _todo(order: Order, folder: RunFolder, record: MethodRecord, heard: Listener) -> Iterator[Clip]:
@@ -171,14 +211,15 @@ def _is_timed(folder: RunFolder, record: MethodRecord, clip: Clip) -> bool:
 def _record(
     composed: Composed, order: Order, manifest: Manifest, load_seconds: float
 ) -> MethodRecord:
-    digests = {p: w.sha256 if w else "random" for p, w in composed.weights.items()}
+    weights = digests(composed)
     key = content_key(
         {
             "method": composed.name,
-            "weights": digests,
+            "weights": weights,
             "seed": order.seed,
             "version": __version__,
             "device": order.device.partition(":")[0],
+            "reuse": order.reuse and composed.stepper.has_cheap_half,
         }
     )
     known = manifest.methods.get(composed.name)
@@ -191,7 +232,8 @@ def _record(
         base=str(composed.method.base),
         policy=str(composed.policy),
         interval_max=composed.policy.interval_max,
-        weights=digests,
+        weights=weights,
+        projected=order.reuse and composed.task == "vid" and composed.stepper.has_cheap_half,
         params_m=parameters_m(composed.stepper),
         load_seconds=load_seconds,
     )

@@ -39,7 +39,8 @@ class MethodRecord:
     """What a run knows of one method besides its traces.
 
     `key` addresses its content: method, weights, seed, package version. `costs` is a UnitCosts
-    as JSON. `problems` maps clips to the reason why they have no trace.
+    as JSON. `projected` says that seconds are composed from measured parts. `problems` maps clips
+    to the reason why they have no trace.
     """
 
     method: str
@@ -52,7 +53,7 @@ class MethodRecord:
     params_m: float | None = None
     memory_mb: float | None = None
     load_seconds: float | None = None
-    timed: bool = True
+    projected: bool = False
     problems: dict[str, str] = field(default_factory=dict)
 
     @property
