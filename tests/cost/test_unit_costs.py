@@ -101,8 +101,9 @@ def test_a_model_that_does_not_say_makes_its_steps_unknown_and_no_others():
     assert "silent.track" in costs.uncounted
 
 
-def test_an_extra_without_a_column_makes_the_cost_unknown():
-    assert np.isnan(unit_costs(Base()).total([0, 1], [1, 1])).all()
+def test_an_extra_without_a_column_makes_keyframes_unknown():
+    macs = unit_costs(Base()).total([Kind.START, Kind.KEY, Kind.INTER, Kind.FALLBACK], np.ones(4))
+    assert np.isnan(macs).tolist() == [False, True, False, True]
 
 
 def test_compose_prices_given_work():

@@ -19,6 +19,8 @@ from vbench.cost.macs import Count, count
 
 NAN = float("nan")
 CALLS = frozenset({"start", "track", "anchor", "propagate", "detect", "key", "inter", "apply"})
+STEPS = ("start", "key", "inter")
+CARRIER = {"anchor": ("start", "key"), "propagate": ("inter",)}
 Counter = Callable[[Sequence[Work]], Count]
 
 
@@ -81,7 +83,7 @@ class UnitCosts:
 
         kinds (n,) are `Kind`s; objects (n,) are those a keyframe anchored, carried (n,) those that
         the cheap half carried (the same where it is left out). An extra's value that is NaN in a
-        frame was not spent there; an extra that has a price but no column makes the cost unknown.
+        frame was not spent there; where an extra has a price but no column, keyframes are unknown.
         """
         kind = np.asarray(kinds)
         anchored = np.asarray(objects, dtype=np.float64)
@@ -93,9 +95,13 @@ class UnitCosts:
             (self.inter, moved, (kind == Kind.INTER) | (kind == Kind.FALLBACK)),
         ):
             macs[frames] += price.per_call + price.per_object * number[frames]
+        base_ran = (kind == Kind.KEY) | (kind == Kind.FALLBACK)
         for name, price in self.per_extra.items():
-            column = (extras or {}).get(name, np.full(kind.shape, np.inf))
-            spent = np.nan_to_num(np.asarray(column, dtype=np.float64), nan=0.0, posinf=np.nan)
+            column = (extras or {}).get(name)
+            if column is None:
+                macs[base_ran] = NAN
+                continue
+            spent = np.nan_to_num(np.asarray(column, dtype=np.float64), nan=0.0)
             macs += spent * (price.per_call + price.per_object * anchored)
         return macs
 
@@ -162,40 +168,61 @@ def compose(
     )
 
 
+@dataclass(frozen=True)
+class Call:
+    """One call of a model: its name, the steps that make it, its work (None: nobody states it).
+
+    `extra` names the trace's column that says how often it ran, where it is no step's own.
+    """
+
+    name: str
+    steps: tuple[str, ...]
+    works: Sequence[Work] | None
+    extra: str = ""
+
+
+def calls_of(base: object, propagator: object | None = None) -> list[Call]:
+    """Return the calls of a method: a tracker or detector, carried by `propagator` if there is one.
+
+    A keyframe is the base's call and the anchoring.
+    """
+    found = []
+    for model, names in ((base, _base_calls(base)), (propagator, CARRIER)):
+        if model is None:
+            continue
+        table = model.work() if isinstance(model, Worker) else None
+        label = type(model).__name__.lower()
+        for call, steps in names.items():
+            works = None if table is None else table.get(call, ())
+            found.append(Call(f"{label}.{call}", steps, works))
+        for extra in sorted(set(table or {}) - CALLS):
+            found.append(Call(f"{label}.{extra}", (), (table or {})[extra], extra))
+    return found
+
+
 def unit_costs(
     base: object, propagator: object | None = None, counter: Counter = count
 ) -> UnitCosts:
     """Return what a method of these models costs, by what their `work()` states.
 
-    A tracker or detector as `base`, carried by `propagator` where there is one: a keyframe is the
-    base's call and the anchoring. Entries of a table that name no call are charged by the extra of
-    that name. A model without `work()` is unknown, and so is every step that it has a part in.
+    Entries of a work table that name no call are charged by the extra of that name. A model without
+    `work()` is unknown, and so is every step that it has a part in.
     """
-    table, carrier = _table(base), _table(propagator)
-    prices: dict[str, Price] = {}
+    steps: dict[str, Price] = {}
+    extras: dict[str, Price] = {}
+    for call in calls_of(base, propagator):
+        found = price(call.works, call.name, counter)
+        for step in call.steps:
+            steps[step] = steps.get(step, FREE) + found
+        if call.extra:
+            extras[call.extra] = extras.get(call.extra, FREE) + found
+    start, key, inter = (steps.get(step, FREE) for step in STEPS)
+    return UnitCosts(start, key, inter, extras)
 
-    def of(model: object, given: WorkTable | None, call: str) -> Price:
-        name = f"{type(model).__name__.lower()}.{call}"
-        if given is not None and call not in prices:
-            prices[call] = price(given.get(call, ()), name, counter)
-        return unknown(name) if given is None else prices[call]
 
-    anchor = of(propagator, carrier, "anchor") if propagator is not None else FREE
-    inter = of(propagator, carrier, "propagate") if propagator is not None else FREE
+def _base_calls(base: object) -> dict[str, tuple[str, ...]]:
     if isinstance(base, VideoDetector) and not isinstance(base, Detector):
-        start = key = of(base, table, "key")
-        inter = of(base, table, "inter")
-    elif isinstance(base, Detector):
-        start = key = of(base, table, "detect")
-    else:
-        start, key = of(base, table, "start"), of(base, table, "track")
-    extras = {
-        name: price(works, name, counter)
-        for name, works in {**(table or {}), **(carrier or {})}.items()
-        if name not in CALLS
-    }
-    return UnitCosts(start + anchor, key + anchor, inter, extras)
-
-
-def _table(model: object | None) -> WorkTable | None:
-    return model.work() if isinstance(model, Worker) else None
+        return {"key": ("start", "key"), "inter": ("inter",)}
+    if isinstance(base, Detector):
+        return {"detect": ("start", "key")}
+    return {"start": ("start",), "track": ("key",)}
