@@ -17,12 +17,17 @@ from vbench.core.boxes import Floats, Image
 
 
 def palette(
-    rng: Generator, hue: float, spread: float = 0.08, saturation: float = 0.35, colours: int = 7
+    rng: Generator,
+    hue: float,
+    spread: float = 0.08,
+    saturation: float = 0.35,
+    values: tuple[float, float] = (0.25, 0.95),
+    colours: int = 7,
 ) -> Image:
     """Draw `colours` RGB colours around `hue` in [0, 1), shape (colours, 1, 3)."""
     hues = (hue + rng.uniform(-spread, spread, colours)) % 1.0
     strength = np.clip(saturation + rng.uniform(-0.2, 0.2, colours), 0, 1)
-    value = np.linspace(0.25, 0.95, colours)[rng.permutation(colours)]
+    value = np.linspace(*values, colours)[rng.permutation(colours)]
     hsv = np.stack([hues * 180, strength * 255, value * 255], axis=1).astype(np.uint8)
     return np.asarray(cv2.cvtColor(hsv[:, None], cv2.COLOR_HSV2RGB), dtype=np.uint8)
 
