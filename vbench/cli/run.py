@@ -82,7 +82,7 @@ def run(
     console = messages()
     for name, why in chosen.problems.items():
         console.print(f"clip {name} left out: {why}", style="yellow")
-    with _listening(console, len(plans), chosen, quiet or json) as listener:
+    with listening(console, len(plans), chosen, quiet or json) as listener:
         outcome = run_order(order, request.folder, request.finder.weights_for, listener)
     found = summary(request.folder)
     written = write_tables(request.folder)
@@ -98,9 +98,10 @@ def run(
     return Exit.PROBLEMS if outcome.failed else Exit.OK
 
 
-def _listening(
+def listening(
     console: Any, methods: int, suite: Any, quiet: bool
 ) -> AbstractContextManager[Listener]:
+    """Return who hears of a run's progress: a bar on `console`, or nobody."""
     from contextlib import nullcontext
 
     from vbench.run.bench import Listener

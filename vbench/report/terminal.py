@@ -40,6 +40,10 @@ def show_table(console: Any, frame: pd.DataFrame, title: str) -> None:
     columns = [c for c in SHOWN if c in frame]
     if "attribute" in frame:
         columns.insert(0, "attribute")
+    # A sweep's own columns stand before the method's.
+    columns = [
+        str(c) for c in frame.columns[: list(frame.columns).index("method")] if c not in columns
+    ] + columns
     if (frame["status"] == "ok").all():
         columns.remove("status")
     rows = cells_as_text(frame, columns)

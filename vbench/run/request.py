@@ -43,13 +43,18 @@ class Request:
         device: str | None = None,
         threads: int | None = None,
         out: Path | None = None,
+        prefix: str = "",
     ) -> Self:
-        """Read the settings around the working folder and put the options over them."""
+        """Read the settings around the working folder and put the options over them.
+
+        Where no `out` is named, the run folder is called after the suite, behind `prefix`.
+        """
         options = {"device": device, "threads": threads}
         settings = load_settings(Path.cwd(), overrides=options)
         name = suite or settings.suite
         stem = name.partition("[")[0]
-        folder = out or settings.results / re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-")
+        plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-")
+        folder = out or settings.results / f"{prefix}{plain}"
         return cls(
             settings=settings,
             suite=name,

@@ -1,0 +1,206 @@
+"""One parameter over its values: the grid of methods that a sweep runs, and its plan."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from vbench import catalogue
+from vbench.core.errors import UnknownName, VBenchError
+from vbench.core.method import Method, Part, parse_method
+from vbench.core.policy import Adaptive, Decay, Fixed, Online, Policy
+from vbench.run.compose import plan
+from vbench.store.files import write_atomically
+from vbench.store.run_folder import Manifest, RunFolder
+
+INTERVALS = (1, 2, 3, 5, 10)
+THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+BARE_PROPAGATORS = ("dummy", "full-template", "patch-aggregation")
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Point:
+    """One method of the grid: the swept method, the value on the axis, and what runs."""
+
+    swept: str
+    value: str
+    method: str
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A named axis and its points, in the order in which they run."""
+
+    axis: str
+    points: tuple[Point, ...]
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods to run, each once, those without a cheap half first.
+
+        A detector alone comes before its skip-frame methods, which replay its answers.
+        """
+        names = list(dict.fromkeys(point.method for point in self.points))
+        return sorted(names, key=lambda name: bool(parse_method(name).parts))
+
+
+def keyframe_interval(methods: Sequence[str], intervals: Sequence[int]) -> Sweep:
+    """Sweep the (largest) distance between keyframes; 1 is the base model alone.
+
+    A method that names `online` or `decay` keeps it with another k; others run under `fixed`.
+    """
+    _need_cheap_halves(methods)
+    points = []
+    for text in methods:
+        method = parse_method(text)
+        for k in intervals:
+            made = _alone(method) if k == 1 else replace(method, policy=_with_k(method.policy, k))
+            points.append(Point(_swept(method), str(k), str(plan(str(made)).method)))
+    return Sweep("keyframe-interval", tuple(points))
+
+
+def threshold(methods: Sequence[str], thresholds: Sequence[float]) -> Sweep:
+    """Sweep c of `online:c:k`, at the k of each method's policy (5 where it names none)."""
+    _need_cheap_halves(methods)
+    points = []
+    for text in methods:
+        method = parse_method(text)
+        k = getattr(method.policy, "k", None) or 5
+        for c in thresholds:
+            made = replace(method, policy=Online(c, k))
+            points.append(Point(_swept(method), f"{c:g}", str(plan(str(made)).method)))
+    return Sweep("threshold", tuple(points))
+
+
+def parameter(methods: Sequence[str], assignment: str) -> Sweep:
+    """Sweep `part.parameter=value,value,...` over the methods that have that part.
+
+    Raises:
+        VBenchError: not of that form, or no method has that part.
+    """
+    target, _, values = assignment.partition("=")
+    name, _, key = target.rpartition(".")
+    if not name or not key or not values:
+        raise VBenchError(f"--param '{assignment}': write part.parameter=value,value,...")
+    points = []
+    for text in methods:
+        method = parse_method(text)
+        if name not in {part.name for part in (method.base, *method.parts)}:
+            continue
+        for value in values.split(","):
+            base, *parts = (_set(p, name, key, value) for p in (method.base, *method.parts))
+            made = plan(str(Method(base, tuple(parts), method.policy)))
+            points.append(Point(text, value, str(made.method)))
+    if not points:
+        raise VBenchError(f"--param '{assignment}': no method has a part called '{name}'")
+    return Sweep(target, tuple(points))
+
+
+def with_cheap_half(task: str) -> list[str]:
+    """Methods that a bare sweep takes: a base that needs nothing, with propagators likewise."""
+    kind = "trackers" if task == "sot" else "detectors"
+    bases = [
+        name
+        for name, entry in catalogue.table(kind).items()
+        if not (entry.takes or entry.weights or entry.extras or name == "hold")
+        and (task == "vid" or hasattr(catalogue.load(kind, name), "reseat"))
+    ]
+    cheap = [n for n in BARE_PROPAGATORS if n in catalogue.names("propagators")]
+    return [f"{base}+{propagator}" for base in bases[:1] for propagator in cheap]
+
+
+def match_interval(
+    target: float, measure: Callable[[float], float], tolerance: float = 0.05, steps: int = 12
+) -> tuple[float, float]:
+    """Bisect the threshold c of `online:c:k` until the realised interval is the target.
+
+    `measure(c)` runs the method and returns its realised interval, which falls as c rises.
+    Returns the threshold and its interval.
+
+    Raises:
+        VBenchError: no threshold reaches the target.
+    """
+    low, high = 0.0, 1.0
+    widest, narrowest = measure(low), measure(high)
+    if not narrowest - tolerance <= target <= widest + tolerance:
+        raise VBenchError(
+            f"--target {target:g}: this method reaches {narrowest:.2f} (c = 1) to {widest:.2f} "
+            "(c = 0); raise k to reach further"
+        )
+    best = min(((low, widest), (high, narrowest)), key=lambda found: abs(found[1] - target))
+    for _ in range(steps):
+        if abs(best[1] - target) <= tolerance:
+            break
+        middle = (low + high) / 2
+        interval = measure(middle)
+        best = min((best, (middle, interval)), key=lambda found: abs(found[1] - target))
+        low, high = (middle, high) if interval > target else (low, middle)
+    return best
+
+
+def save(folder: RunFolder, sweep: Sweep) -> Path:
+    """Keep the axis beside the manifest, so that reports know what was swept."""
+    points = [vars(point) for point in sweep.points]
+    path = folder.path / "sweep.json"
+    text = json.dumps({"schema": SCHEMA, "axis": sweep.axis, "points": points}, indent=1)
+    write_atomically(path, text.encode())
+    return path
+
+
+def seconds_a_frame(folder: RunFolder, manifest: Manifest | None) -> dict[str, float]:
+    """Mean seconds a frame (decoding included) by base model, from the traces that are there."""
+    found: dict[str, float] = {}
+    for record in manifest.methods.values() if manifest is not None else ():
+        for clip in list(manifest.clips)[:1] if manifest is not None else ():
+            trace = None if clip in record.problems else folder.trace(record, clip)
+            if trace is not None and np.isfinite(trace.seconds).all():
+                mean = float(trace.seconds.mean() + np.nan_to_num(trace.decode_seconds).mean())
+                found[record.base] = max(mean, found.get(record.base, 0.0))
+    return found
+
+
+def _need_cheap_halves(methods: Sequence[str]) -> None:
+    for text in methods:
+        found = plan(text)
+        own = catalogue.entry(found.base_kind, found.method.base.name).has_cheap_half
+        if found.propagator is None and not own:
+            raise VBenchError(
+                f"method '{text}' has no cheap half to sweep; add a propagator, such as "
+                f"{text}+dummy (`vbench list propagators`)"
+            )
+
+
+def _with_k(policy: Policy | None, k: int) -> Policy:
+    if isinstance(policy, Online | Decay | Adaptive):
+        return replace(policy, k=k)
+    return Fixed(k)
+
+
+def _alone(method: Method) -> Method:
+    """Return the base without its propagator; one with a cheap half inside at interval 1."""
+    kept = tuple(p for p in method.parts if p.name not in catalogue.table("propagators"))
+    own = kept == method.parts
+    return Method(method.base, kept, Fixed(1) if own else None)
+
+
+def _swept(method: Method) -> str:
+    return str(replace(method, policy=None))
+
+
+def _set(part: Part, name: str, key: str, value: str) -> Part:
+    if part.name != name:
+        return part
+    kept = tuple((k, v) for k, v in part.parameters if k != key)
+    return Part(part.name, (*kept, (key, value)))
+
+
+def one_of(axis: str, known: Sequence[str]) -> str:
+    """Return `axis` or raise with the nearest known ones."""
+    if axis not in known:
+        raise UnknownName("sweep", axis, known, "or --param part.parameter=value,value,...")
+    return axis
