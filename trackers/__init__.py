@@ -2,6 +2,7 @@
 
 from vbench.core.entry import Entry
 
+DCFNET = "Wang et al., DCFNet - Discriminant Correlation Filters Network, 2017"
 HENRIQUES = "Henriques et al., High-Speed Tracking with Kernelized Correlation Filters, PAMI 2015"
 PATCHNET = "Mao et al., PatchNet - Short-range Template Matching for Efficient Video Processing"
 NANOTRACK = "Chu, NanoTrack, github.com/HonglinChu/SiamTrackers, 2022"
@@ -10,6 +11,12 @@ SIAMFC = "Bertinetto et al., Fully-Convolutional Siamese Networks, ECCVW 2016"
 TRACKERS: dict[str, Entry] = {
     "hold": Entry("hold:Hold", "the first box for ever: the floor under every tracker"),
     "kcf": Entry("kcf:Kcf", "correlation filter on HOG with a Gaussian kernel", HENRIQUES),
+    "dcfnet": Entry(
+        "dcfnet:DCFNet",
+        "a correlation filter on two small convolutions, learnt anew on every frame",
+        DCFNET,
+        weights="dcfnet",
+    ),
     "siamfc": Entry(
         "siamfc:SiamFC", "a fixed template correlated at three scales", SIAMFC, weights="siamfc"
     ),

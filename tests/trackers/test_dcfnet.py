@@ -22,12 +22,8 @@ BOX = np.array([40.0, 30.0, 26.0, 20.0])
 def upstream_state():
     """Random tensors under the names and shapes of param.pth."""
     draw = torch.Generator().manual_seed(5)
-    shapes = {
-        "0.weight": (32, 3, 3, 3),
-        "0.bias": (32,),
-        "2.weight": (32, 32, 3, 3),
-        "2.bias": (32,),
-    }
+    kernels, bias = {"0.weight": (32, 3, 3, 3), "2.weight": (32, 32, 3, 3)}, (32,)
+    shapes = {**kernels, "0.bias": bias, "2.bias": bias}
     return {f"feature.{k}": torch.randn(v, generator=draw) * 0.05 for k, v in shapes.items()}
 
 
@@ -55,11 +51,9 @@ def test_channel_norm_is_torch_s():
 def features_by_hand(state, frame, centre, size):
     scale = 124 / (3 * size)
     left_top = centre - 1.5 * size
-    warp = np.array(
-        [[scale[0], 0, -scale[0] * left_top[0]], [0, scale[1], -scale[1] * left_top[1]]]
-    )
+    warp = np.column_stack([np.diag(scale), -scale * left_top])
     crop = cv2.warpAffine(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), warp, (125, 125))
-    planes = torch.from_numpy(crop.astype(np.float32) - np.float32([104, 117, 123]))
+    planes = torch.from_numpy(crop.astype(np.float32) - np.array([104, 117, 123], dtype=np.float32))
     planes = planes.permute(2, 0, 1)[None].contiguous()
     for layer in (0, 2):
         kernel, bias = state[f"feature.{layer}.weight"], state[f"feature.{layer}.bias"]
@@ -82,7 +76,7 @@ def straight_line(state, frames, box):
     template, alpha = learn(frames[0])
     answers = []
     for frame in frames[1:]:
-        best = (-np.inf,)
+        best: tuple = (-np.inf,)
         for factor, discount in zip((1 / 1.0275, 1.0, 1.0275), (0.9925, 1.0, 0.9925), strict=True):
             spectrum = features_by_hand(state, frame, centre, size * factor)
             kernel = (spectrum * template.conj()).sum(axis=0)
@@ -162,8 +156,8 @@ def test_any_box_gives_finite_answers_and_a_fresh_start(box):
 def test_work_and_roles():
     tracker = DCFNet()
     work = tracker.work()
-    assert isinstance(tracker, Tracker)
-    assert isinstance(tracker, Reseatable)
+    assert isinstance(DCFNet(), Tracker)
+    assert isinstance(DCFNet(), Reseatable)
     crops = []
     hook = tracker.network.register_forward_hook(
         lambda _module, inputs, _output: crops.append(len(inputs[0]))
