@@ -11,6 +11,36 @@ SIAMFC = "Bertinetto et al., Fully-Convolutional Siamese Networks, ECCVW 2016"
 TRACKERS: dict[str, Entry] = {
     "hold": Entry("hold:Hold", "the first box for ever: the floor under every tracker"),
     "kcf": Entry("kcf:Kcf", "correlation filter on HOG with a Gaussian kernel", HENRIQUES),
+    "kcf-opencv": Entry(
+        "opencv:OpenCvTracker",
+        "OpenCV's KCF on grey values and colour names",
+        HENRIQUES,
+        preset={"name": "kcf"},
+    ),
+    "csrt": Entry(
+        "opencv:OpenCvTracker",
+        "OpenCV's CSR-DCF: correlation filter with a mask of the target",
+        "Lukezic et al., Discriminative Correlation Filter with Channel and Spatial Reliability",
+        preset={"name": "csrt"},
+    ),
+    "mosse": Entry(
+        "opencv:OpenCvTracker",
+        "OpenCV's MOSSE: adaptive correlation filter on grey values",
+        "Bolme et al., Visual Object Tracking using Adaptive Correlation Filters, CVPR 2010",
+        preset={"name": "mosse"},
+    ),
+    "medianflow": Entry(
+        "opencv:OpenCvTracker",
+        "OpenCV's MedianFlow: the median of optical flow that agrees both ways",
+        "Kalal et al., Forward-Backward Error: Automatic Detection of Tracking Failures, ICPR 2010",
+        preset={"name": "medianflow"},
+    ),
+    "mil": Entry(
+        "opencv:OpenCvTracker",
+        "OpenCV's MIL: an online classifier learnt from bags of patches",
+        "Babenko et al., Visual Tracking with Online Multiple Instance Learning, CVPR 2009",
+        preset={"name": "mil"},
+    ),
     "dcfnet": Entry(
         "dcfnet:DCFNet",
         "a correlation filter on two small convolutions, learnt anew on every frame",
@@ -19,6 +49,12 @@ TRACKERS: dict[str, Entry] = {
     ),
     "siamfc": Entry(
         "siamfc:SiamFC", "a fixed template correlated at three scales", SIAMFC, weights="siamfc"
+    ),
+    "siamfc-boosted": Entry(
+        "siamfc_boosted:SiamFCBoosted",
+        "SiamFC with PatchNet's response added to its own",
+        PATCHNET,
+        weights="siamfc-boosted",
     ),
     "nanotrack": Entry(
         "nanotrack:NanoTrack",
@@ -34,11 +70,38 @@ TRACKERS: dict[str, Entry] = {
         preset={"version": "v3"},
         weights="nanotrack-v3",
     ),
+    "patchnet": Entry(
+        "patchnet:PatchNetTracker",
+        "PatchNet alone, its template from the first frame",
+        PATCHNET,
+        preset={"grouped": False},
+        weights="patchnet",
+    ),
 }
 
 PROPAGATORS: dict[str, Entry] = {
     "dummy": Entry("dummy:Dummy", "the keyframe's box unchanged", PATCHNET),
+    "patchnet": Entry(
+        "patchnet:PatchNet",
+        "patches of the keyframe's templates correlated and aggregated, with scale",
+        PATCHNET,
+        preset={"grouped": False},
+        weights="patchnet",
+    ),
+    "patchnet-g": Entry(
+        "patchnet:PatchNet",
+        "PatchNet with grouped aggregation: the same answers",
+        PATCHNET,
+        preset={"grouped": True},
+        weights="patchnet",
+    ),
     "kcf": Entry("kcf:KcfPropagator", "one correlation filter an object", HENRIQUES),
+    "kcf-opencv": Entry(
+        "opencv:OpenCvPropagator",
+        "OpenCV's KCF, one an object; believes what passes OpenCV's own threshold",
+        HENRIQUES,
+        preset={"name": "kcf"},
+    ),
     "siamfc": Entry(
         "siamfc:SiamFCPropagator",
         "the keyframe's templates, all objects in one batch",
