@@ -170,7 +170,7 @@ class SiamFC:
     def track(self, frame: Image) -> Estimate:
         """Search around the last place."""
         peaks = self.matcher.follow(upsampled(self.matcher.responses(frame)))
-        return Estimate(self.matcher.boxes()[0], float(_logistic(peaks)[0]))
+        return Estimate(self.matcher.boxes()[0], float(logistic(peaks)[0]))
 
     def reseat(self, box: Box) -> Box:
         """Move the search to the middle of `box`; the size follows by a quarter of its change."""
@@ -215,13 +215,15 @@ class SiamFCPropagator:
         if self.present.any():
             peaks = self.matcher.follow(upsampled(self.matcher.responses(frame)))
             boxes[self.present] = self.matcher.boxes()
-            belief[self.present] = _logistic(peaks)
+            belief[self.present] = logistic(peaks)
         return Propagated(boxes, belief)
 
     def seat(self, boxes: Boxes) -> None:
-        """Search around `boxes` (n, 4) next."""
+        """Search around `boxes` (n, 4) next; rows that are absent leave things as they are."""
         if self.present.any():
-            self.matcher.place(boxes[self.present])
+            wanted = boxes[self.present]
+            known = is_present(wanted)[:, None]
+            self.matcher.place(np.where(known, wanted, self.matcher.boxes()))
 
     def work(self) -> WorkTable:
         """Per object: one exemplar at the keyframe, the search after it."""
@@ -302,6 +304,7 @@ def _cosine_window() -> Floats:
     return normed
 
 
-def _logistic(response: Maps) -> Floats:
+def logistic(response: Maps) -> Floats:
+    """1 / (1 + exp(-response))."""
     chance: Floats = 1 / (1 + np.exp(-np.clip(response.astype(np.float64), -700, 700)))
     return chance

@@ -232,6 +232,8 @@ def test_seat_moves_the_search():
     propagator.anchor(frames[0], boxes[:1])
     propagator.seat(np.array([[80, 60, 24, 24.0]]))
     assert propagator.matcher.boxes().tolist() == [[80, 60, 24, 24]]
+    propagator.seat(np.full((1, 4), np.nan))
+    assert propagator.matcher.boxes().tolist() == [[80, 60, 24, 24]]
 
 
 @pytest.mark.parametrize(
