@@ -1,0 +1,111 @@
+"""From a folder of raw result files to scores: find, read, place, score, name what is wrong."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from vbench.core.suite import Suite
+from vbench.metrics.profiles import Rules
+from vbench.metrics.suite_score import Placed, Remark, Result, Scorer, Scores
+from vbench.store.raw_layout import ClipNames, RawTracker, find_trackers
+from vbench.store.raw_quirks import PlacedResults, place
+from vbench.store.raw_results import read_tracker
+
+T = TypeVar("T")
+
+WORKERS = 4
+
+
+@dataclass(frozen=True)
+class ResultFiles:
+    """A tracker's files, read: by clip, boxes as they are inside or the reason why there are none.
+
+    `unknown` are files of no clip of the suite.
+    """
+
+    name: str
+    results: dict[str, Result]
+    notes: tuple[Remark, ...]
+    unknown: tuple[Remark, ...]
+    origin_px: float
+    tracker: RawTracker
+
+
+def read_path(path: Path, suite: Suite, repair: bool = False) -> list[ResultFiles]:
+    """Read the results of every tracker under `path`.
+
+    Raises:
+        VBenchError: nothing there is named for a clip of the suite.
+    """
+    return _each(path, suite, repair, lambda files: files)
+
+
+def score_path(
+    path: Path,
+    suite: Suite,
+    profile: str | Rules | None = None,
+    repair: bool = False,
+    allow_partial: bool = False,
+) -> list[Scores]:
+    """Score every tracker under `path` on a suite.
+
+    Raises:
+        VBenchError: nothing there is named for a clip of the suite; no such profile.
+    """
+    scorer = Scorer(suite, profile)
+    return _each(path, suite, repair, lambda files: scored(scorer, files, allow_partial))
+
+
+def scored(scorer: Scorer, files: ResultFiles, allow_partial: bool = False) -> Scores:
+    """Score one tracker's files."""
+    complete = all(clip.name in files.results for clip in scorer.suite.clips)
+    # Files of other sequences matter only where one of the suite's own is missing.
+    notes, problems = files.notes, files.unknown
+    if complete:
+        notes, problems = notes + problems, ()
+    return scorer.score(files.results, files.name, allow_partial, notes, problems)
+
+
+def _each(path: Path, suite: Suite, repair: bool, use: Callable[[ResultFiles], T]) -> list[T]:
+    names = ClipNames(clip.name for clip in suite.clips)
+    trackers = find_trackers(path, [clip.name for clip in suite.clips])
+
+    def work(tracker: RawTracker) -> T:
+        return use(_files(tracker, names, suite, repair))
+
+    if len(trackers) == 1:
+        return [work(trackers[0])]
+    with ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
+        return list(pool.map(work, trackers))
+
+
+def _files(tracker: RawTracker, names: ClipNames, suite: Suite, repair: bool) -> ResultFiles:
+    read = read_tracker(tracker, names)
+    truths = {clip.name: clip.truth for clip in suite.clips if len(clip.truth)}
+    usual = float(suite.card.rules.get("first_pixel", 1))
+    placed = place(read.boxes, truths, usual, repair)
+    results: dict[str, Result] = {
+        clip: found if isinstance(found, str) else Placed(found.boxes, found.first)
+        for clip, found in placed.boxes.items()
+    }
+    own = [Remark(clip, note) for clip, note in read.notes.items()]
+    own += [Remark("", remark) for remark in read.remarks]
+    unknown = (Remark(name, f"no sequence of {suite.name} has this name") for name in read.unknown)
+    return ResultFiles(
+        read.name,
+        results,
+        (*own, *_noted(placed)),
+        tuple(unknown),
+        placed.origin_px,
+        tracker,
+    )
+
+
+def _noted(placed: PlacedResults) -> Iterator[Remark]:
+    for clip, notes in placed.notes.items():
+        yield Remark(clip, "; ".join(notes))
