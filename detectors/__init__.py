@@ -2,6 +2,8 @@
 
 from vbench.core.entry import Entry
 
-DETECTORS: dict[str, Entry] = {}
+DETECTORS: dict[str, Entry] = {
+    "blobs": Entry("blobs:Blobs", "vivid blobs of the five classes of synth-vid, no weights"),
+}
 
 POSTS: dict[str, Entry] = {}
