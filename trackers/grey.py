@@ -13,8 +13,8 @@ Grey = NDArray[np.uint8]  # (h, w)
 
 def grey_patch(frame: Image, top: int, left: int, size: tuple[int, int]) -> Grey:
     """Cut a grey patch of `size` (h, w); what lies outside the frame repeats its border."""
-    y0, y1, above, below = _span(top, size[0], frame.shape[0])
-    x0, x1, before, after = _span(left, size[1], frame.shape[1])
+    y0, y1, above, below = span(top, size[0], frame.shape[0])
+    x0, x1, before, after = span(left, size[1], frame.shape[1])
     grey: Grey = cv2.cvtColor(frame[y0:y1, x0:x1], cv2.COLOR_RGB2GRAY)
     return _rimmed(grey, (above, below, before, after), cv2.BORDER_REPLICATE)
 
@@ -25,8 +25,8 @@ def halved_grey_patch(frame: Image, top: int, left: int, size: tuple[int, int]) 
     Only the part that is needed is resized; `top` and `left` count pixels of the halved frame.
     """
     height, width = frame.shape[:2]
-    low_y, high_y, *outside_y = _span(top, size[0], (height + 1) // 2)
-    low_x, high_x, *outside_x = _span(left, size[1], (width + 1) // 2)
+    low_y, high_y, *outside_y = span(top, size[0], (height + 1) // 2)
+    low_x, high_x, *outside_x = span(left, size[1], (width + 1) // 2)
     y0, y1, *mirrored_y = _taps(low_y, high_y, height)
     x0, x1, *mirrored_x = _taps(low_x, high_x, width)
     grey = cv2.cvtColor(frame[y0:y1, x0:x1], cv2.COLOR_RGB2GRAY)
@@ -54,7 +54,7 @@ def _taps(low: int, high: int, whole: int) -> tuple[int, int, int, int]:
     return max(begin, 0), min(end, whole), max(-begin, 0), max(end - whole, 0)
 
 
-def _span(start: int, length: int, whole: int) -> tuple[int, int, int, int]:
+def span(start: int, length: int, whole: int) -> tuple[int, int, int, int]:
     """Return begin and end inside 0..whole, never empty, and how much is missing on both sides."""
     begin = min(max(start, 0), whole - 1)
     end = max(min(start + length, whole), begin + 1)
