@@ -27,7 +27,8 @@ def test_interval_1_is_the_base_alone_and_shared_by_all_propagators() -> None:
 def test_thresholds_keep_the_interval_of_the_method() -> None:
     found = threshold(["kcf+kcf@online:0.5:7", "kcf+dummy"], [0.0, 0.9])
     assert found.methods == [
-        "kcf+kcf@online:0:7", "kcf+kcf@online:0.9:7", "kcf+dummy@online:0:5", "kcf+dummy@online:0.9:5",
+        "kcf+kcf@online:0:7", "kcf+kcf@online:0.9:7",
+        "kcf+dummy@online:0:5", "kcf+dummy@online:0.9:5",
     ]  # fmt: skip
 
 

@@ -19,7 +19,18 @@ if TYPE_CHECKING:
 
 # One module a command; each has register(app). Only those imported here start with the program,
 # so none of them may import torch, pandas or matplotlib outside a command's body.
-COMMANDS = ("run", "sweep", "report", "score", "listing", "weights", "config", "doctor", "cost")
+COMMANDS = (
+    "run",
+    "sweep",
+    "report",
+    "check",
+    "score",
+    "listing",
+    "weights",
+    "config",
+    "doctor",
+    "cost",
+)
 
 
 class Exit(IntEnum):

@@ -133,7 +133,7 @@ class RunFolder:
         """Write the manifest atomically."""
         values = dict(vars(manifest))
         values["methods"] = {name: vars(record) for name, record in manifest.methods.items()}
-        text = json.dumps(values, indent=1, sort_keys=True, allow_nan=True)
+        text = json.dumps(values, indent=1)
         write_atomically(self.manifest_path, text.encode())
 
     def trace_path(self, record: MethodRecord, clip: str) -> Path:

@@ -1,0 +1,63 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commands import vbench
+
+
+@pytest.fixture(autouse=True)
+def run(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    vbench(capsys, "run", "--methods", "hold", "--limit", 3, "--quiet")
+
+
+def test_a_run_passes_against_itself(capsys) -> None:
+    assert vbench(capsys, "check", "--update").code == 0
+    assert Path("results/reference/synth-sot.json").exists()
+    ran = vbench(capsys, "check", "--json", "--junit", "j.xml", "--markdown", "c.md")
+    assert ran.code == 0
+    assert ran.json["passed"]
+    assert Path("j.xml").exists()
+    assert "passed" in Path("c.md").read_text()
+
+
+def test_a_planted_drop_closes_the_gate(capsys) -> None:
+    vbench(capsys, "check", "--update")
+    path = Path("results/reference/synth-sot.json")
+    reference = json.loads(path.read_text())
+    values = reference["methods"]["hold"]["success_auc"]
+    reference["methods"]["hold"]["success_auc"] = [v + 0.1 for v in values]
+    path.write_text(json.dumps(reference))
+    ran = vbench(capsys, "check", "--github")
+    assert ran.code == 1
+    assert "::error title=vbench regressed::hold success_auc" in ran.err
+    assert vbench(capsys, "check", "--tolerance", "15pt").code == 0
+
+
+def test_other_clips_are_not_comparable(capsys) -> None:
+    vbench(capsys, "check", "--update")
+    vbench(capsys, "run", "--methods", "hold", "--limit", 2, "--quiet", "--out", "results/less")
+    assert vbench(capsys, "check", "results/less").code == 3
+
+
+def test_a_method_that_was_not_run_fails_when_strict(capsys) -> None:
+    vbench(capsys, "run", "--methods", "hold+dummy@fixed:2", "--limit", 3, "--quiet")
+    vbench(capsys, "check", "--update")
+    out = ["--out", "results/one"]
+    vbench(capsys, "run", "--methods", "hold", "--limit", 3, "--quiet", *out)
+    assert vbench(capsys, "check", "results/one").code == 0
+    assert vbench(capsys, "check", "results/one", "--strict").code == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "--update"),
+        (["--tolerance", "much"], "0.5pt"),
+        (["--confidence", "2"], "--confidence"),
+        (["nowhere"], "not a run"),
+    ],
+)
+def test_what_a_user_can_mend_is_one_line(capsys, arguments, says) -> None:
+    assert says in vbench(capsys, "check", *arguments).one_line()
