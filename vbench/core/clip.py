@@ -33,7 +33,8 @@ class Clip:
 
     `truth` is (n, 4) for a single-object clip, NaN rows where the target is absent, and (0, 4)
     where there is no ground truth or the clip has many `objects`. `regions` (n, 8) keeps polygons
-    where the suite has them. `tags` are attributes of the clip, `frame_tags` of single frames (n,).
+    where the suite has them. `tags` are attributes of the clip, `frame_tags` of single frames (n,),
+    `frame_values` numbers of single frames (VOT's practical difference).
     """
 
     name: str
@@ -45,6 +46,7 @@ class Clip:
     tags: tuple[str, ...] = ()
     frame_tags: dict[str, Bools] = field(default_factory=dict)
     known_size: tuple[int, int] | None = None
+    frame_values: dict[str, Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.frames)
