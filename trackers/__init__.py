@@ -77,6 +77,13 @@ TRACKERS: dict[str, Entry] = {
         preset={"grouped": False},
         weights="patchnet",
     ),
+    "got10k": Entry(
+        "got10k:Got10kAdapter",
+        "any tracker written for the got10k toolkit's Tracker interface",
+        "Huang et al., GOT-10k: A Large High-Diversity Benchmark, PAMI 2021",
+        extras=("got10k",),
+        takes="module:Class",
+    ),
 }
 
 PROPAGATORS: dict[str, Entry] = {
