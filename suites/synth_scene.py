@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import cv2
@@ -25,6 +25,9 @@ from .synth_texture import Texture
 # Ground truth is rounded to this, so that last-bit differences of sines between machines cannot
 # change a suite's digest.
 TRUTH_DECIMALS = 4
+ALL = slice(None)
+# The noise tile is shifted by up to this, so that no two frames in a row carry the same noise.
+NOISE_SPARE_PX = 31
 # cv2.filter2D changes to a Fourier transform, thirty times slower, above 11 x 11.
 LONGEST_STREAK_PX = 11.0
 
@@ -35,7 +38,7 @@ class Sprite:
 
     outline: Floats
     texture: Texture
-    density: float = 1.5
+    density: float = 2.0
     opacity: float = 1.0
 
     @cached_property
@@ -153,22 +156,19 @@ class Scene:
         matrix[:, :, 2] += self.camera[:, :, 2]
         return matrix
 
-    def outlines(self, actor: Actor) -> Floats:
-        """Outline polygon in every frame, shape (n, p, 2)."""
-        return self.carried(actor, actor.sprite.outline)
-
-    def carried(self, actor: Actor, points: Floats) -> Floats:
-        """Carry local `points` (p, 2) to every frame, shape (n, p, 2)."""
+    def carried(self, actor: Actor, points: Floats, frames: Bools | slice = ALL) -> Floats:
+        """Carry local `points` (p, 2) to `frames` (all of n), shape (n, p, 2)."""
         motion, wave = actor.motion, actor.sprite.wave
-        bend = motion.bend[:, None] * np.sin(wave * points[None, :, 1] + motion.phase[:, None])
+        phase = wave * points[None, :, 1] + motion.phase[frames, None]
+        bend = motion.bend[frames, None] * np.sin(phase)
         bent = np.stack([points[None, :, 0] + bend, np.broadcast_to(points[:, 1], bend.shape)], -1)
-        pose = self.poses(actor)
+        pose = self._poses[actor][frames]
         moved: Floats = bent @ pose[:, :, :2].transpose(0, 2, 1) + pose[:, None, :, 2]
         return moved
 
     def boxes(self, actor: Actor) -> Boxes:
         """Tight boxes of the outline, NaN where the actor is wholly out of view, shape (n, 4)."""
-        outlines = self.outlines(actor)
+        outlines = self.carried(actor, actor.sprite.outline)
         boxes = np.round(around_polygons(outlines.reshape(len(self), -1)), TRUTH_DECIMALS)
         low, high = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
         seen = actor.motion.present & (low < self.size).all(1) & (high > 0).all(1)
@@ -182,12 +182,11 @@ class Scene:
         inside_frame &= actor.motion.present[:, None]
         hidden = np.zeros_like(inside_frame)
         clear = np.ones(inside_frame.shape)
-        boxes = self.boxes(actor)
         for other in self.actors[self.actors.index(actor) + 1 :]:
-            rows = other.motion.present & _overlap(boxes, self.boxes(other))
+            rows = other.motion.present & _overlap(self._boxes[actor], self._boxes[other])
             if not rows.any():
                 continue
-            under = inside(moved[rows], self.outlines(other)[rows])
+            under = inside(moved[rows], self.carried(other, other.sprite.outline, rows))
             if other.sprite.opacity == 1:
                 hidden[rows] |= under
             else:
@@ -199,13 +198,6 @@ class Scene:
     @cached_property
     def _canvas(self) -> Image:
         return self.background.paint(self.canvas)
-
-    @cached_property
-    def _noise(self) -> tuple[Image, Image]:
-        width, height = self.size
-        rng = default_rng((*self.seed, 77))
-        tile = np.round(rng.normal(0, self.noise, (height + 32, width + 32, 3)))
-        return tuple(np.clip(sign * tile, 0, 255).astype(np.uint8) for sign in (1, -1))  # type: ignore[return-value]
 
     def render(self, index: int) -> Image:
         """Draw frame `index`, uint8 (h, w, 3) RGB."""
@@ -230,9 +222,11 @@ class Scene:
     def _with_noise(self, frame: Image, index: int) -> Image:
         if self.noise == 0:
             return frame
-        x, y = (index * 13) % 32, (index * 7) % 32
+        step = index + 97 * self.seed[-1]
+        x, y = (step * 13) % NOISE_SPARE_PX, (step * 7) % NOISE_SPARE_PX
         width, height = self.size
-        more, less = (tile[y : y + height, x : x + width] for tile in self._noise)
+        tiles = _noise(self.size, self.noise)
+        more, less = (tile[y : y + height, x : x + width] for tile in tiles)
         return np.asarray(cv2.subtract(cv2.add(frame, more), less))
 
     def _draw(self, frame: Image, actor: Actor, index: int) -> None:
@@ -251,6 +245,10 @@ class Scene:
         clear = cv2.merge([255 - layer[..., 3]] * 3)
         below = cv2.multiply(part, clear, scale=1 / 255)
         part[:] = cv2.add(below, np.ascontiguousarray(layer[..., :3]))
+
+    @cached_property
+    def _boxes(self) -> dict[Actor, Boxes]:
+        return {actor: self.boxes(actor) for actor in self.actors}
 
     @cached_property
     def _poses(self) -> dict[Actor, Floats]:
@@ -281,6 +279,14 @@ def _layer(
     u = ((u + sprite.half[0]) / texel[0] - 0.5).astype(np.float32)
     v = ((v + sprite.half[1]) / texel[1] - 0.5).astype(np.float32)
     return np.asarray(cv2.remap(image, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT))
+
+
+@lru_cache(maxsize=8)
+def _noise(size: tuple[int, int], deviation: int) -> tuple[Image, Image]:
+    """What the sensor adds and takes away, a little larger than a frame of `size` (w, h)."""
+    shape = (size[1] + NOISE_SPARE_PX, size[0] + NOISE_SPARE_PX, 3)
+    tile = np.round(default_rng(77).normal(0, deviation, shape)).clip(-255, 255)
+    return tile.clip(0).astype(np.uint8), (-tile).clip(0).astype(np.uint8)
 
 
 def _on_pixel_centres(matrix: Floats) -> Floats:

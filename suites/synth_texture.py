@@ -15,6 +15,8 @@ from numpy.random import Generator, default_rng
 
 from vbench.core.boxes import Floats, Image
 
+MAX_CORNERS = 8
+
 
 def palette(
     rng: Generator,
@@ -53,16 +55,19 @@ def dead_leaves(
     image = np.empty((height, width, 3), np.uint8)
     image[:] = colours[0, 0]
     low, high = radii
-    share = rng.uniform(0, 1, leaves)
-    # Inverse transform of p(r) ~ r^-3 between the two radii.
+    share = np.sort(rng.uniform(0, 1, leaves))[::-1, None]
+    # Inverse transform of p(r) ~ r^-3 between the two radii; large leaves lie below small ones.
     radius = (low**-2 - share * (low**-2 - high**-2)) ** -0.5
-    for r, shade in zip(np.sort(radius)[::-1], rng.integers(0, len(colours), leaves), strict=True):
-        centre = rng.uniform(0, 1, 2) * (width, height)
-        corners = int(rng.integers(3, 9))
-        angle = np.sort(rng.uniform(0, 2 * np.pi, corners))
-        points = centre + r * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-        colour = [int(value) for value in colours[shade, 0]]
-        cv2.fillPoly(image, [np.round(points * 16).astype(np.int32)], colour, cv2.LINE_AA, 4)
+    corners = rng.integers(3, MAX_CORNERS + 1, leaves)
+    angle = rng.uniform(0, 2 * np.pi, (leaves, MAX_CORNERS))
+    angle[np.arange(MAX_CORNERS) >= corners[:, None]] = 2 * np.pi
+    angle.sort(axis=1)
+    corner = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=2)
+    points = rng.uniform(0, 1, (leaves, 1, 2)) * (width, height) + corner
+    fixed = np.round(points * 16).astype(np.int32)
+    shades = colours[rng.integers(0, len(colours), leaves), 0].tolist()
+    for polygon, count, shade in zip(fixed, corners.tolist(), shades, strict=True):
+        cv2.fillPoly(image, [polygon[:count]], shade, cv2.LINE_AA, 4)
     light = 1 + rough * (0.6 * grain(rng, size, 24) + 0.4 * grain(rng, size, 3))
     return np.clip(image * light[..., None], 0, 255).astype(np.uint8)
 
