@@ -82,7 +82,7 @@ def run(
         for clip in order.suite.clips:
             folder.save_truth(clip)
         folder.write(manifest)
-        _set_threads(order.threads)
+        set_threads(order.threads)
         for plan in order.plans:
             _run_method(order, plan, folder, outcome, weights_for, heard)
         return outcome
@@ -263,7 +263,7 @@ def _manifest(order: Order, folder: RunFolder, heard: Listener) -> Manifest:
     return manifest
 
 
-def _set_threads(threads: int) -> None:
+def set_threads(threads: int) -> None:
     """Fix the threads of every library, as a timing without them says little."""
     import cv2
     import torch
