@@ -236,8 +236,13 @@ def ranks(values: Floats, thresholds: Floats) -> Ints:
 
 
 def _columns(clips: Sequence[Boxes]) -> Floats:
-    joined = np.concatenate(clips) if clips else absent(0)
-    return np.ascontiguousarray(joined.T)
+    """Lay boxes of all clips end to end (4, n)."""
+    columns = np.empty((4, sum(len(clip) for clip in clips)))
+    first = 0
+    for clip in clips:
+        columns[:, first : first + len(clip)] = clip.T
+        first += len(clip)
+    return columns
 
 
 def _usable(truth: Floats, result: Floats, starts: Ints, rules: Rules) -> Floats:

@@ -152,6 +152,11 @@ class Scorer:
             else rules_of(profile or suite.card.profile, suite.name)
         )
         self.clips = [clip for clip in suite.clips if is_present(clip.truth).any()]
+        without = {clip.name for clip in suite.clips} - {clip.name for clip in self.clips}
+        self._problems = [Remark(*item) for item in suite.problems.items()]
+        self._problems += [
+            Remark(c, "the suite has no ground truth for it") for c in sorted(without)
+        ]
         self.total = max(suite.card.clips, len(suite.clips))
         self._truths = Truths(
             [clip.truth for clip in self.clips], [clip.known_size for clip in self.clips]
@@ -191,12 +196,7 @@ class Scorer:
     def pairs(self, results: Mapping[str, Result]) -> tuple[list[Pair], list[Remark]]:
         """Truth and result of each clip that can be scored, and why others cannot."""
         kept: list[Pair] = []
-        problems = [Remark(*item) for item in self.suite.problems.items()]
-        problems += [
-            Remark(clip.name, "the suite has no ground truth for it")
-            for clip in self.suite.clips
-            if not is_present(clip.truth).any()
-        ]
+        problems = list(self._problems)
         for clip in self.clips:
             try:
                 kept.append((clip, *self._paired(clip, results.get(clip.name, "no result"))))

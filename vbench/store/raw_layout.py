@@ -10,52 +10,43 @@ from __future__ import annotations
 
 import os
 import re
-import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from vbench.core.errors import VBenchError
+from vbench.store.raw_text import MOST_BYTES
 
 SUFFIXES = (".txt", ".csv", ".mat", ".json")
-MOST_BYTES = 64 << 20  # of one file
 MOST_UNPACKED = 2 << 30  # of a zip
 MOST_FILES = 200_000
 MOST_DEPTH = 6
 # Files that stand beside results and are none.
 BESIDE = frozenset({"readme", "source", "license", "licence", "speed", "fps", "list", "manifest"})
+TIMES = frozenset({"times", "time", "Times"})
 _TIME = re.compile(r"[_-]times?$")
 _REPETITION = re.compile(r"\d{3}")
 _SEPARATORS = str.maketrans("._ ", "---")
 
 
-@dataclass(frozen=True)
-class RawFile:
-    """One file: folders and name as `parts`; in a zip `member` is its full name there."""
+class RawFile(NamedTuple):
+    """One file: the folders above it and its name; in a zip `member` is its full name there."""
 
     path: str
-    parts: tuple[str, ...]
+    folders: tuple[str, ...]
+    name: str
     member: str = ""
-
-    @property
-    def name(self) -> str:
-        """The file's name."""
-        return self.parts[-1]
-
-    @property
-    def stem(self) -> str:
-        """Its name without the suffix."""
-        return self.name.rpartition(".")[0]
 
     @property
     def suffix(self) -> str:
         """`.txt`, `.mat`, ..., in small letters."""
-        return os.path.splitext(self.name)[1].lower()  # noqa: PTH122
+        return "." + self.name.rpartition(".")[2].lower()
 
     @property
     def shown(self) -> str:
         """Folders and name as messages show them."""
-        return "/".join(self.parts)
+        return "/".join([*self.folders, self.name])
 
 
 @dataclass
@@ -78,6 +69,8 @@ class ClipNames:
 
     def __init__(self, names: Iterable[str]) -> None:
         self._clips = {plain(name): name for name in names}
+        self._known: dict[str, tuple[str | None, str]] = {}
+        self._found: dict[str, str | None] = {}
         bases: dict[str, list[str]] = {}
         for key, name in self._clips.items():
             bases.setdefault(re.sub(r"-\d$", "", key), []).append(name)
@@ -88,11 +81,18 @@ class ClipNames:
 
     def find(self, text: str) -> str | None:
         """Return the clip that `text` names."""
-        key = plain(text)
-        return self._clips.get(key) or self._clips.get(key.removeprefix("uav-"))
+        if text not in self._found:
+            key = plain(text)
+            self._found[text] = self._clips.get(key) or self._clips.get(key.removeprefix("uav-"))
+        return self._found[text]
 
     def split(self, stem: str) -> tuple[str | None, str]:
         """Return the clip that a file's stem names and what follows it (`_KCF`, `_001`)."""
+        if stem not in self._known:
+            self._known[stem] = self._split(stem)
+        return self._known[stem]
+
+    def _split(self, stem: str) -> tuple[str | None, str]:
         clip = self.find(stem)
         if clip is not None:
             return clip, ""
@@ -119,8 +119,9 @@ def find_trackers(path: Path, clips: Sequence[str]) -> list[RawTracker]:
     names = ClipNames(clips)
     found: dict[str, RawTracker] = {}
     refused: list[str] = []
+    root = path.resolve().name.removesuffix(".zip")
     for file in list_files(path, refused):
-        _sort_in(file, names, path.name.removesuffix(".zip"), found)
+        _sort_in(file, names, root, found)
     trackers = [t for t in found.values() if t.files or t.whole is not None]
     if refused and trackers:
         trackers[0].notes += refused
@@ -147,7 +148,7 @@ def list_files(path: Path, refused: list[str]) -> Iterator[RawFile]:
     elif path.suffix.lower() == ".zip":
         yield from _members(path, refused)
     else:
-        yield RawFile(str(path), (path.name,))
+        yield RawFile(str(path), (), path.name)
 
 
 def read_bytes(file: RawFile) -> bytes:
@@ -156,6 +157,8 @@ def read_bytes(file: RawFile) -> bytes:
     Raises:
         ValueError: it cannot be read or is too large for a result; says why.
     """
+    import zipfile
+
     try:
         if file.member:
             with zipfile.ZipFile(file.path) as packed, packed.open(file.member) as member:
@@ -197,7 +200,7 @@ def _walk(folder: str, above: tuple[str, ...] = ()) -> Iterator[RawFile]:
             if entry.is_dir():
                 inner.append((entry.path, name))
             elif name.lower().endswith(SUFFIXES):
-                yield RawFile(entry.path, (*above, name))
+                yield RawFile(entry.path, above, name)
     if len(above) < MOST_DEPTH:
         for path, name in inner:
             yield from _walk(path, (*above, name))
@@ -205,6 +208,8 @@ def _walk(folder: str, above: tuple[str, ...] = ()) -> Iterator[RawFile]:
 
 def _members(path: Path, refused: list[str]) -> Iterator[RawFile]:
     """Files of a zip. They are never unpacked to disk; names that lead out of it are refused."""
+    import zipfile
+
     try:
         with zipfile.ZipFile(path) as packed:
             items = packed.infolist()
@@ -219,28 +224,29 @@ def _members(path: Path, refused: list[str]) -> Iterator[RawFile]:
         if ".." in parts or not parts[0] or ":" in parts[0]:
             refused.append(f"{item.filename}: leads out of the zip, not read")
         elif "__MACOSX" not in parts:
-            yield RawFile(str(path), parts, item.filename)
+            yield RawFile(str(path), parts[:-1], parts[-1], item.filename)
 
 
 def _sort_in(file: RawFile, names: ClipNames, root: str, found: dict[str, RawTracker]) -> None:
     """Put a file where it belongs."""
-    stem, is_time = file.stem, False
-    if _TIME.search(stem):
-        stem, is_time = _TIME.sub("", stem), True
-    clip, rest = names.split(stem)
-    folders = [part for part in file.parts[:-1] if plain(part) != "times"]
+    stem, _, suffix = file.name.rpartition(".")
+    is_time = _TIME.search(stem) is not None
+    clip, rest = names.split(_TIME.sub("", stem) if is_time else stem)
+    folders = [part for part in file.folders if part not in TIMES]
     if folders and clip is not None and names.find(folders[-1]) == clip:
         folders.pop()
-    if clip is not None and rest and not _REPETITION.fullmatch(rest):
-        if file.suffix in (".mat", ".json"):
+    if rest and not _REPETITION.fullmatch(rest):
+        if suffix.lower() in ("mat", "json"):
             # Basketball_KCF.mat: all trackers may share one folder.
             folders += [] if folders and folders[-1] == rest else [rest]
         else:
             clip = None
-    if clip is None and file.suffix == ".json":
+    if clip is None and suffix.lower() == "json":
         folders.append(stem)
     name = "/".join(folders).removesuffix("_tracking_result") or root
-    tracker = found.setdefault(name, RawTracker(name))
+    tracker = found.get(name)
+    if tracker is None:
+        tracker = found[name] = RawTracker(name)
     if is_time:
         if clip is not None:
             tracker.times.setdefault(clip, file)
@@ -256,5 +262,5 @@ def _sort_in(file: RawFile, names: ClipNames, root: str, found: dict[str, RawTra
 def _keep_unknown(tracker: RawTracker, file: RawFile) -> None:
     if file.suffix == ".json" and tracker.whole is None and not tracker.files:
         tracker.whole = file
-    elif plain(file.stem) not in BESIDE:
+    elif plain(file.name.rpartition(".")[0]) not in BESIDE:
         tracker.unknown.append(file)

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from vbench.core.boxes import Bools, Boxes, Floats, from_corners, iou, to_corners
+from vbench.core.boxes import Bools, Boxes, Floats, iou, to_corners
 from vbench.store.raw_text import BadTable
 
 # A first row is the given box if no number is further off than this.
 CLOSE_PX = 1.01
+# The same where it is not known yet whether pixels count from 0 or 1.
+SAME_PX = 1.6
 # Frames by which a result may begin late or early: Tiger1 without its first five.
 MOST_SHIFT = 1000
 
@@ -56,12 +58,25 @@ def place(
     rows do not show it. `repair` reads a first row of corners as such, and repeats the previous box
     where a row is none (NaN, infinite, w or h <= 0).
     """
-    read = {c: b for c, b in results.items() if not isinstance(b, BadTable) and c in truths}
     placed = PlacedResults({c: b.why for c, b in results.items() if isinstance(b, BadTable)})
-    placed.origin_px = origin = origin_of(read, truths, usual_origin_px)
-    shift = np.array([origin, origin, 0.0, 0.0])
-    for clip, boxes in read.items():
-        placed.boxes[clip] = _placed(placed, clip, boxes - shift, truths[clip], repair)
+    read = {c: b for c, b in results.items() if not isinstance(b, BadTable) and c in truths}
+    if not read:
+        return placed
+    placed.origin_px = origin_of(read, truths, usual_origin_px)
+    # Most results are as they should be: that is seen for all clips at once.
+    joined = np.concatenate(list(read.values()))
+    joined[:, :2] -= placed.origin_px
+    ends = np.cumsum([len(boxes) for boxes in read.values()]).tolist()
+    boxed = bool(np.isfinite(joined.sum())) and float(joined[:, 2:].min()) > 0
+    given = np.array([truths[clip][0] for clip in read])
+    firsts = joined[[0, *ends[:-1]]]
+    opened = (np.abs(firsts - given) <= CLOSE_PX).all(axis=1).tolist()
+    for clip, first, last, fine in zip(read, [0, *ends[:-1]], ends, opened, strict=True):
+        boxes = joined[first:last]
+        if fine and boxed and last - first == len(truths[clip]):
+            placed.boxes[clip] = PlacedBoxes(boxes)
+        else:
+            placed.boxes[clip] = _placed(placed, clip, boxes, truths[clip], repair)
     return placed
 
 
@@ -72,7 +87,7 @@ def origin_of(
     first = np.array([boxes[0] for boxes in results.values()]).reshape(-1, 4)
     given = np.array([truths[clip][0] for clip in results]).reshape(-1, 4)
     offset = first - given
-    same = (np.abs(offset) <= [1.6, 1.6, 1.6, 1.6]).all(axis=1)
+    same = (np.abs(offset) <= SAME_PX).all(axis=1)
     if not same.any():
         return usual_origin_px
     middle = float(np.median(offset[same, :2]))
@@ -89,7 +104,7 @@ def _placed(
     if not _close(boxes[0], given) and _are_corners(boxes[0], given):
         placed.note(clip, REPAIRED_CORNERS if repair else CORNERS)
         if repair:
-            boxes[0] = given if np.isfinite(given).all() else from_corners(boxes[0])
+            boxes[0] = given
     return _usable(placed, clip, boxes, first, repair)
 
 
