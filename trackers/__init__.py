@@ -3,9 +3,12 @@
 from vbench.core.entry import Entry
 
 DCFNET = "Wang et al., DCFNet - Discriminant Correlation Filters Network, 2017"
+DASIAMRPN = "Zhu et al., Distractor-aware Siamese Networks, ECCV 2018"
 HENRIQUES = "Henriques et al., High-Speed Tracking with Kernelized Correlation Filters, PAMI 2015"
 PATCHNET = "Mao et al., PatchNet - Short-range Template Matching for Efficient Video Processing"
 NANOTRACK = "Chu, NanoTrack, github.com/HonglinChu/SiamTrackers, 2022"
+SIAMRPN = "Li et al., High Performance Visual Tracking with Siamese RPN, CVPR 2018"
+SIAMRPNPP = "Li et al., SiamRPN++, CVPR 2019"
 SIAMFC = "Bertinetto et al., Fully-Convolutional Siamese Networks, ECCVW 2016"
 
 TRACKERS: dict[str, Entry] = {
@@ -50,6 +53,48 @@ TRACKERS: dict[str, Entry] = {
     "siamfc": Entry(
         "siamfc:SiamFC", "a fixed template correlated at three scales", SIAMFC, weights="siamfc"
     ),
+    "siamrpn": Entry(
+        "siamrpn:SiamRPN",
+        "double-width AlexNet, five anchors scored and refined by the template",
+        SIAMRPN,
+        preset={"variant": "siamrpn"},
+        weights="siamrpn",
+    ),
+    "siamrpn-paper": Entry(
+        "siamrpn:SiamRPN",
+        "as the paper words it: single width, anchors near the centre only",
+        SIAMRPN,
+        preset={"variant": "siamrpn-paper", "compat": False, "rivals": True},
+        weights="siamrpn-paper",
+    ),
+    "dasiamrpn": Entry(
+        "siamrpn:SiamRPN",
+        "the same double-width network with the conventions of DaSiamRPN",
+        DASIAMRPN,
+        preset={"variant": "dasiamrpn", "compat": False},
+        weights="dasiamrpn",
+    ),
+    "dasiamrpn-vot": Entry(
+        "siamrpn:SiamRPN",
+        "single width, constants for VOT",
+        DASIAMRPN,
+        preset={"variant": "dasiamrpn-vot", "compat": False},
+        weights="dasiamrpn-vot",
+    ),
+    "dasiamrpn-otb": Entry(
+        "siamrpn:SiamRPN",
+        "single width, constants for OTB",
+        DASIAMRPN,
+        preset={"variant": "dasiamrpn-otb", "compat": False},
+        weights="dasiamrpn-otb",
+    ),
+    "siamrpn-alex-dw": Entry(
+        "siamrpn:SiamRPN",
+        "single width, correlated channel by channel",
+        SIAMRPNPP,
+        preset={"variant": "siamrpn-alex-dw", "compat": False},
+        weights="siamrpn-alex-dw",
+    ),
     "siamfc-boosted": Entry(
         "siamfc_boosted:SiamFCBoosted",
         "SiamFC with PatchNet's response added to its own",
@@ -70,6 +115,16 @@ TRACKERS: dict[str, Entry] = {
         preset={"version": "v3"},
         weights="nanotrack-v3",
     ),
+    "full-template": Entry(
+        "full_template:FullTemplateTracker",
+        "the first frame's template as one filter, normalised correlation",
+        PATCHNET,
+    ),
+    "patch-aggregation": Entry(
+        "patch_aggregation:PatchAggregationTracker",
+        "patch correlations gathered by maxima and means, template from the first frame",
+        PATCHNET,
+    ),
     "patchnet": Entry(
         "patchnet:PatchNetTracker",
         "PatchNet alone, its template from the first frame",
@@ -88,6 +143,16 @@ TRACKERS: dict[str, Entry] = {
 
 PROPAGATORS: dict[str, Entry] = {
     "dummy": Entry("dummy:Dummy", "the keyframe's box unchanged", PATCHNET),
+    "full-template": Entry(
+        "full_template:FullTemplate",
+        "the keyframe's templates as one filter each, normalised correlation",
+        PATCHNET,
+    ),
+    "patch-aggregation": Entry(
+        "patch_aggregation:PatchAggregation",
+        "correlations of the templates' patches, gathered by maxima and means",
+        PATCHNET,
+    ),
     "patchnet": Entry(
         "patchnet:PatchNet",
         "patches of the keyframe's templates correlated and aggregated, with scale",
