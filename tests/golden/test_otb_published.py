@@ -9,7 +9,7 @@ import pytest
 
 from vbench import catalogue
 from vbench.metrics.explain import explain
-from vbench.metrics.suite_score import Scorer
+from vbench.metrics.suite_score import Placed, Scorer
 from vbench.run.score_files import read_path, score_path
 
 scipy_io = pytest.importorskip("scipy.io")
@@ -80,6 +80,7 @@ def test_first_row_of_corners_is_named_and_mended_on_request(real_data, otb):
 def test_result_without_the_first_frames_of_tiger1_is_placed(real_data, otb):
     (found,) = read_path(real_data / TXT / "DaSiamRPN", otb)
     tiger = found.results["Tiger1"]
+    assert isinstance(tiger, Placed)
     assert (tiger.first, len(tiger.boxes)) == (5, 349)
     assert any(note.clip == "Tiger1" and "frame 6" in note.what for note in found.notes)
 

@@ -13,7 +13,7 @@ from vbench.core.frames import NoFrames
 from vbench.core.suite import Card, Suite
 from vbench.metrics.profiles import VBENCH
 from vbench.run.score_files import score_path
-from vbench.store.raw_text import parse_tables
+from vbench.store.raw_text import BadTable, parse_tables
 
 pytest.importorskip("scipy.io")
 
@@ -24,6 +24,7 @@ def suite(real_data, name, step):
     texts = [(folder / f"anno/{clip}.txt").read_bytes() for clip in names]
     clips = []
     for clip, rows in zip(names, parse_tables(texts), strict=True):
+        assert not isinstance(rows, BadTable)
         truth = rows[::step] - np.array([1.0, 1.0, 0.0, 0.0])
         clips.append(Clip(clip, NoFrames(len(truth)), truth))
     return Suite(Card(name, name, "sot", 123), clips)

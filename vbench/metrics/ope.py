@@ -164,8 +164,12 @@ def frame_values(
 
 
 def fitted(truth: Boxes, result: Boxes, rules: Rules) -> tuple[Boxes, Boxes]:
-    """Bring truth and result to one length, as the rules do. Raises ClipFailed."""
+    """Bring truth and result to one length, as the rules do; ClipFailed where they refuse it."""
     n, m = len(truth), len(result)
+    if rules.no_box == "refuse":
+        wrong = np.count_nonzero(unusable(result.T)[1])
+        if wrong:
+            raise ClipFailed(f"{wrong} rows have NaN or a negative size")
     if n == m:
         return truth, result
     rule = rules.short if m < n else rules.long
@@ -247,11 +251,9 @@ def _columns(clips: Sequence[Boxes]) -> Floats:
 
 def _usable(truth: Floats, result: Floats, starts: Ints, rules: Rules) -> Floats:
     """Apply the rules for predictions that are no box."""
-    if "miss" == rules.no_size == rules.no_box:
+    if "previous" not in (rules.no_size, rules.no_box):
         return result
     no_size, no_box = unusable(result)
-    if rules.no_box == "refuse" and no_box.any():
-        raise ClipFailed(f"{np.count_nonzero(no_box)} rows have NaN or a negative size")
     bad = np.zeros(len(no_size), dtype=bool)
     if rules.no_size == "previous":
         bad |= no_size

@@ -22,7 +22,6 @@ from vbench.metrics.ope import (
     fitted,
     frame_values,
     score_ope,
-    unusable,
 )
 from vbench.metrics.profiles import Rules, rules_of
 
@@ -45,7 +44,7 @@ class Remark:
 
 # What a clip has: boxes, or the reason why it has none.
 Result: TypeAlias = Boxes | Placed | str
-# A clip, its truth and its result, at one length.
+# A clip, its truth from the result's first frame on, and its result.
 Pair: TypeAlias = tuple[Clip, Boxes, Boxes]
 Status = Literal["ok", "partial", "failed"]
 
@@ -205,22 +204,16 @@ class Scorer:
         return kept, problems
 
     def _paired(self, clip: Clip, found: Result) -> tuple[Boxes, Boxes]:
-        """Truth and result of a clip, at one length. Raises ClipFailed."""
+        """Truth and result of a clip, if the rules take them. Raises ClipFailed."""
         if isinstance(found, str):
             raise ClipFailed(found)
         placed = found if isinstance(found, Placed) else Placed(found)
         truth = clip.truth[placed.first :] if placed.first else clip.truth
         try:
-            pair = fitted(truth, placed.boxes, self.rules)
+            fitted(truth, placed.boxes, self.rules)
         except ClipFailed as error:
             raise ClipFailed(f"{error}, which profile {self.rules.name} refuses") from None
-        if self.rules.no_box == "refuse":
-            # Told here, so that one such row fails its clip and not all of them.
-            wrong = np.count_nonzero(unusable(pair[1].T)[1])
-            if wrong:
-                why = f"{wrong} rows have NaN or a negative size"
-                raise ClipFailed(f"{why}, which profile {self.rules.name} refuses")
-        return pair
+        return truth, placed.boxes
 
     def _truths_of(self, kept: Sequence[Pair]) -> Truths:
         whole = len(kept) == len(self.clips)
