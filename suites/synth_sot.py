@@ -16,7 +16,7 @@ from vbench.core.suite import Card, Suite
 from .synth_motion import dashes, ramp, shake, swing, through, wander
 from .synth_shape import blob, plate
 from .synth_split import SPLITS, split_of
-from .synth_take import TARGET_LEAVES, Take, exposed, moving, standing
+from .synth_take import Take, exposed, moving, standing
 
 SMALL, LARGE = (320, 240), (480, 360)
 
@@ -98,7 +98,7 @@ def crowd(take: Take) -> None:
     take.screen = wander(take.rng, take.n, take.room() * 0.6, 1.5)
     take.cluttered = True
     for index in range(5):
-        away = take.target_px[0] * (1.6 + 0.25 * index)
+        away = take.target_px[0] * (1.0 + 0.25 * index)
         path = take.screen + wander(take.rng, take.n, (away, away), 2.5)
         # Everyone starts at arm's length.
         start = 1.5 * max(take.target_px) * np.array([np.cos(index * 1.257), np.sin(index * 1.257)])
@@ -108,17 +108,17 @@ def crowd(take: Take) -> None:
 
 
 def twin(take: Take) -> None:
-    """A twin of the target crosses its way, behind it."""
+    """A twin of the target crosses its way, in front of it."""
     take.cluttered = True
     _cross(take, speed_px=0.8)
     path = -take.screen + (0, take.target_px[1] * 0.35)
-    take.behind.append(moving(take.n, take.look_alike(10), take.world(path)))
+    take.front.append(moving(take.n, take.sprite, take.world(path)))
 
 
 def camouflage(take: Take) -> None:
     """The target wears the background's colours."""
     take.cluttered = True
-    take.sprite = replace(take.sprite, texture=take.texture(1, take.hue, *TARGET_LEAVES))
+    take.sprite = replace(take.sprite, texture=take.texture(1, take.hue, (4, 40), 60))
     take.screen = wander(take.rng, take.n, take.room() * 0.6, 1.8)
 
 
@@ -148,21 +148,21 @@ def shade(take: Take) -> None:
 
 def streak(take: Take) -> None:
     """The target darts about in a low light: long exposures."""
-    take.screen = wander(take.rng, take.n, take.room() * 0.9, 11.0)
+    take.screen = wander(take.rng, take.n, take.room() * 0.9, 16.0)
     take.pose["streak"] = exposed(take.screen, 0.8)
 
 
 def handheld(take: Take) -> None:
     """The camera shakes and blurs everything."""
-    take.screen = wander(take.rng, take.n, take.room(40) * 0.5, 1.5)
-    take.jitter = shake(take.rng, take.n, 9.0)
+    take.screen = wander(take.rng, take.n, take.room(45) * 0.5, 1.5)
+    take.jitter = shake(take.rng, take.n, 12.0)
     take.jitter -= take.jitter[0]
     take.camera_streak = exposed(take.jitter, 0.7)
 
 
 def dash(take: Take) -> None:
     """The target leaps from place to place."""
-    take.screen = dashes(take.rng, take.n, 26.0, 11) + wander(take.rng, take.n, (6, 6), 0.6)
+    take.screen = dashes(take.rng, take.n, 33.0, 11) + wander(take.rng, take.n, (6, 6), 0.6)
 
 
 def jelly(take: Take) -> None:
