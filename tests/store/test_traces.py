@@ -134,7 +134,7 @@ def test_a_bomb_is_refused(tmp_path) -> None:
 def test_ground_truth_comes_back(tmp_path) -> None:
     objects = Objects(
         np.array([0, 0, 2]), np.arange(12.0).reshape(3, 4), np.array([1, 2, 1]),
-        np.array([7, 8, 7]), np.array([False, True, False]),
+        np.array([7, 8, 7]), np.array([False, True, False]), np.array([0.5, 0.6, 0.7]),
     )  # fmt: skip
     given = Clip(
         "a b/c", clip(3).frames, objects=objects, fps=25.0, tags=("OCC",), known_size=(9, 8)
@@ -153,6 +153,8 @@ def test_ground_truth_comes_back(tmp_path) -> None:
     assert back.objects is not None
     assert back.objects.boxes.tobytes() == objects.boxes.tobytes()
     assert back.objects.ignore.tolist() == [False, True, False]
+    assert back.objects.motion is not None
+    assert back.objects.motion.tolist() == [0.5, 0.6, 0.7]
 
 
 def test_the_manifest_comes_back(tmp_path) -> None:

@@ -17,7 +17,8 @@ class Objects:
     """Ground truth of a clip with many objects: m rows over all frames, ordered by frame.
 
     frame (m,) 0-based; boxes (m, 4); labels (m,) 0-based class index; tracks (m,) identity, -1 if
-    unknown; ignore (m,) objects that count neither for nor against a detector.
+    unknown; ignore (m,) objects that count neither for nor against a detector. motion (m,) is the
+    mean IoU of an object with itself in the frames around, where the suite publishes it.
     """
 
     frame: Ints
@@ -25,6 +26,7 @@ class Objects:
     labels: Ints
     tracks: Ints
     ignore: Bools
+    motion: Floats | None = None
 
 
 @dataclass(frozen=True)

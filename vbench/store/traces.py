@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from vbench.core.boxes import Boxes, Floats, absent
 from vbench.core.clip import Clip, Objects
-from vbench.core.errors import VBenchError
+from vbench.core.errors import NotReady, VBenchError
 from vbench.core.trace import Trace
 from vbench.store.files import write_atomically
 
@@ -91,6 +91,8 @@ def save_truth(path: Path, clip: Clip) -> None:
         columns["regions"] = np.asarray(clip.regions, "<f8")
     if clip.objects is not None:
         columns |= {f"objects.{c}": getattr(clip.objects, c) for c in OBJECT_COLUMNS}
+        if clip.objects.motion is not None:
+            columns["objects.motion"] = np.asarray(clip.objects.motion, "<f8")
     columns |= {f"tag.{k}": np.asarray(v, bool) for k, v in clip.frame_tags.items()}
     about = {
         "schema": SCHEMA,
@@ -98,11 +100,19 @@ def save_truth(path: Path, clip: Clip) -> None:
         "name": clip.name,
         "frames": len(clip),
         "digest": clip.digest(),
-        "size": clip.size,
+        "size": _size(clip),
         "fps": clip.fps,
         "tags": clip.tags,
     }
     _write(path, columns, about)
+
+
+def _size(clip: Clip) -> tuple[int, int] | None:
+    """Size of a clip's frames, None where only its annotations are here."""
+    try:
+        return clip.size
+    except NotReady:
+        return None
 
 
 def load_truth(path: Path) -> StoredTruth:
@@ -110,7 +120,10 @@ def load_truth(path: Path) -> StoredTruth:
     columns, about = _read(path, "truth")
     objects = None
     if "objects.frame" in columns:
-        objects = Objects(**{c: columns[f"objects.{c}"] for c in OBJECT_COLUMNS})
+        objects = Objects(
+            **{c: columns[f"objects.{c}"] for c in OBJECT_COLUMNS},
+            motion=columns.get("objects.motion"),
+        )
     try:
         return StoredTruth(
             name=about["name"],
