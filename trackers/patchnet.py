@@ -17,7 +17,7 @@ from torch import Tensor
 
 from vbench.core.boxes import Boxes, Floats, Image
 from vbench.core.errors import VBenchError
-from vbench.core.roles import Weights, Work, WorkTable
+from vbench.core.roles import Weights, Work
 
 from .patchnet_crop import affine_crops
 from .patchnet_network import PATCH_PX, patch_network
@@ -27,6 +27,7 @@ from .template_matching import (
     TEMPLATE_PX,
     FirstFrameTemplate,
     TemplateMatching,
+    in_turns,
     moved,
     search_corners,
     search_px,
@@ -35,8 +36,6 @@ from .template_matching import (
 # Channels y min, y max, x min, x max as x1 y1 x2 y2.
 AS_CORNERS = [2, 0, 3, 1]
 MOST_CELLS = 31
-# More objects than these are matched in turns: what a turn computes stays in the cache.
-MOST_OBJECTS = 8
 
 
 class PatchNet(TemplateMatching):
@@ -100,29 +99,27 @@ class PatchNet(TemplateMatching):
         """Score maps (n, r, r) and offset maps (n, 4, r, r) around boxes x1 y1 x2 y2 (n, 4)."""
         areas = search_corners(corners, self.search_px)
         matcher = self.sparse or self.network
-        most = len(areas) if self.network.batch_coupled else MOST_OBJECTS
+        coupled = self.network.batch_coupled
         parts = []
         with torch.inference_mode():
-            for first in range(0, len(areas), most):
-                some = slice(first, first + most)
+            for some in [slice(None)] if coupled else in_turns(len(areas)):
                 crops = self._crops(frame, areas[some], self.search_px)
                 parts.append(matcher.match(crops, self.kernels[some]))
         scores, offsets = (torch.cat(maps).cpu().numpy() for maps in zip(*parts, strict=True))
         return scores[:, 0], offsets
 
-    def work(self) -> WorkTable:
-        """Per object: the kernels at the keyframe, the match after it."""
+    def costs(self) -> tuple[Work, Work]:
+        """The patches' transform, and the network."""
         template = torch.zeros(1, 3, TEMPLATE_PX, TEMPLATE_PX, device=self.device)
         search = torch.zeros(1, 3, self.search_px, self.search_px, device=self.device)
-        with torch.inference_mode():
-            kernels = self.network.feature_layer(template)
-            folded = self.sparse.fold(kernels) if self.sparse else kernels
-        matcher = self.sparse or self.network
-        spectrum = Work("kernels", self.network.feature_layer, (template,), per_object=True)
-        match = Work(
-            "match", matcher.match, (search, folded), per_object=True, uncounted=("crops",)
+        transform, matcher = self.network.feature_layer, self.sparse or self.network
+        with torch.no_grad():
+            kernels = transform(template)
+            inputs = (search, self.sparse.fold(kernels) if self.sparse else kernels)
+        return (
+            Work("kernels", transform, (template,), per_object=True, uncounted=("crops",)),
+            Work("match", matcher.match, inputs, per_object=True, uncounted=("crops",)),
         )
-        return {"anchor": [spectrum], "propagate": [match]}
 
     def _crops(self, frame: Image, corners: Boxes, size: int) -> Tensor:
         return affine_crops(frame, corners, size, self.align_corners, self.device)

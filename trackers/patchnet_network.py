@@ -182,7 +182,7 @@ def normaliser(search: Tensor, stride: int, batch_coupled: bool = False) -> Tens
     The standard deviation is that of the 64 channels that the authors' code repeats E to, unbiased,
     over each object or over the whole batch.
     """
-    energy = window_sums(search.detach().square().sum(dim=1), stride)
+    energy = window_sums(search.detach().square().sum(dim=1), PATCH_PX, stride)
     cells = energy[0].numel() * PATCHES**2
     if batch_coupled:
         spread = energy.var(correction=0) * (cells * len(energy) / (cells * len(energy) - 1))
@@ -191,19 +191,21 @@ def normaliser(search: Tensor, stride: int, batch_coupled: bool = False) -> Tens
     return torch.rsqrt(energy + spread.sqrt() / 10 + 1e-9)
 
 
-def window_sums(values: Tensor, stride: int) -> Tensor:
-    """Sums over 8x8 windows at steps of 1 or 2, of (n, h, w)."""
-    columns = _sums_of_8(values.transpose(1, 2), stride)
-    return _sums_of_8(columns.transpose(1, 2), stride)
+def window_sums(values: Tensor, size: int, stride: int = 1) -> Tensor:
+    """Sums over windows of `size` (a power of two) at steps of 1 or 2, of (..., h, w)."""
+    columns = _run_sums(values.transpose(-1, -2), size, stride)
+    return _run_sums(columns.transpose(-1, -2), size, stride)
 
 
-def _sums_of_8(values: Tensor, stride: int) -> Tensor:
-    """Sums of 8 neighbours along the last dimension, by doubling."""
+def _run_sums(values: Tensor, size: int, stride: int) -> Tensor:
+    """Sums of `size` neighbours along the last dimension, by doubling."""
     if stride == 2:
         pairs = values.shape[-1] // 2
         values = values[..., : 2 * pairs : 2] + values[..., 1::2]
-    for shift in (1, 2, 4)[: 4 - stride]:
+    shift = 1
+    while shift * stride < size:
         values = values[..., :-shift] + values[..., shift:]
+        shift *= 2
     return values
 
 

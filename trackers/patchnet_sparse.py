@@ -67,11 +67,11 @@ class SparsePatchNet:
         if len(scores) < 3 or len(offsets) < 2:
             return None
         return cls(
-            _nested(scores[0]).flatten(),
-            _nested(scores[1])[..., 0, 0],
-            _nested(scores[2])[..., 0, 0],
-            _nested(offsets[0]).movedim(1, -1).contiguous(),
-            _nested(offsets[1]).movedim(1, -1).contiguous(),
+            nested(scores[0]).flatten(),
+            nested(scores[1])[..., 0, 0],
+            nested(scores[2])[..., 0, 0],
+            nested(offsets[0]).movedim(1, -1).contiguous(),
+            nested(offsets[1]).movedim(1, -1).contiguous(),
             _additions(network.pool2),
             _additions(network.pool3),
             network.pool2.alpha.item(),
@@ -81,19 +81,17 @@ class SparsePatchNet:
 
     def fold(self, kernels: Tensor) -> Tensor:
         """Order and scale a template's kernels (n, 64, 3, 8, 8) for `match`."""
-        grid = torch.unflatten(kernels, 1, (2,) * 6).permute(0, 3, 6, 2, 5, 1, 4, 7, 8, 9)
         scale = RESPONSE_SCALE * self.kernels[:, None, None, None]
-        return channels_last(grid.flatten(1, 6) * scale)
+        return channels_last(nested_patches(kernels) * scale)
 
     def match(self, search: Tensor, folded: Tensor) -> tuple[Tensor, Tensor]:
         """As `PatchNetwork.match`: scores (n, 1, r, r), offsets (n, 4, r, r)."""
-        maps = torch.unflatten(correlate(search, folded, stride=2), 1, (4, 16))
-        maps = maps.permute(3, 4, 0, 1, 2)
+        maps = quadrants(correlate(search, folded, stride=2))
         gain = normaliser(search, 2, self.batch_coupled).permute(1, 2, 0).contiguous()
         scores = add_shifted(maps, shifted(gain[..., None, None].expand(-1, -1, -1, 4, 1)))
 
         scores, share = soft_select(scores.view(*scores.shape[:3], 4, 4), self.alpha2)
-        offsets = (self.offset2.flatten(1).T @ share.flatten(1)).view(2, 2, *share.shape[1:])
+        offsets = (self.offset2.flatten(1).t() @ share.flatten(1)).view(2, 2, *share.shape[1:])
         offsets = add_shifted_offsets(offsets, self.offsets3)
         scores = add_shifted(scores, self.scores3)
 
@@ -103,6 +101,11 @@ class SparsePatchNet:
         offsets = add_shifted_offsets(offsets, self.offsets4)
         scores = add_shifted(scores, self.scores4)
         return scores.permute(2, 3, 0, 1), offsets.flatten(0, 1).permute(3, 4, 0, 1, 2)[:, 0]
+
+
+def quadrants(responses: Tensor) -> Tensor:
+    """Responses (n, 64, h, w) to kernels in the order of `nested_patches`, as (h, w, n, 4, 16)."""
+    return torch.unflatten(responses, 1, (4, 16)).permute(3, 4, 0, 1, 2)
 
 
 def add_shifted(maps: Tensor, scales: Sequence[Tensor] | Tensor) -> Tensor:
@@ -146,7 +149,13 @@ def cells_of_windows(maps: Tensor) -> Tensor:
     return grid.movedim((-6, -4), (0, 1)).flatten(0, 1)
 
 
-def _nested(taps: Tensor) -> Tensor:
+def nested_patches(kernels: Tensor) -> Tensor:
+    """Order kernels (n, 64, ...) as quadrants of quadrants: last bits of row and column first."""
+    grid = torch.unflatten(kernels, 1, (2,) * 6)
+    return grid.permute(0, 3, 6, 2, 5, 1, 4, *range(7, grid.dim())).flatten(1, 6)
+
+
+def nested(taps: Tensor) -> Tensor:
     """Order taps (out, out, 2, 2, ...) as quadrants: (4, out^2, ...).
 
     Rows and columns of the grid in bits: the last ones, which are the quadrant that this layer

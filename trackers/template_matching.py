@@ -20,11 +20,12 @@ from vbench.core.boxes import (
     is_present,
     to_corners,
 )
-from vbench.core.roles import Estimate, Propagated, WorkTable
+from vbench.core.roles import Estimate, Propagated, Work, WorkTable
 
 TEMPLATE_PX = 64
 # A response cell in pixels of the template.
 CELL_PX = 8
+MOST_OBJECTS = 8
 # Corners stay within this, so that a size that grows for ever stays a number.
 FARTHEST_PX = float(1 << 20)
 
@@ -46,8 +47,13 @@ class TemplateMatching(ABC):
         """Find every template around the box x1 y1 x2 y2 of its row: corners and belief."""
 
     @abstractmethod
+    def costs(self) -> tuple[Work, Work]:
+        """What `learn` and `match` execute for one object."""
+
     def work(self) -> WorkTable:
-        """What `anchor` and `propagate` execute."""
+        """Per object: its template at the keyframe, the match on every other frame."""
+        learn, match = self.costs()
+        return {"anchor": [learn], "propagate": [match]}
 
     def anchor(self, frame: Image, boxes: Boxes) -> None:
         """Take the templates of `boxes` (n, 4)."""
@@ -89,6 +95,16 @@ class FirstFrameTemplate(TemplateMatching):
     def reseat(self, box: Box) -> None:
         """Search around `box` (4,) next."""
         self.seat(as_boxes(box))
+
+    def work(self) -> WorkTable:
+        """The template at the start, the match on every frame."""
+        learn, match = self.costs()
+        return {"start": [learn], "track": [match]}
+
+
+def in_turns(n: int) -> list[slice]:
+    """Split n objects so that what a turn computes stays in the processor's cache."""
+    return [slice(first, first + MOST_OBJECTS) for first in range(0, n, MOST_OBJECTS)]
 
 
 def search_px(cells: int) -> int:
