@@ -46,7 +46,7 @@ def test_without_anything_there_are_defaults():
     assert settings.results == Path("results")
     assert settings.device == "cpu"
     assert settings.suite == "synth-sot"
-    assert settings.threads >= 1
+    assert settings.threads == 1
     assert settings.methods == () and settings.weights == () and settings.weights_mirror == ""
     assert settings.data_for("otb2015") is None and settings.annotations_for("otb2015") is None
     assert {value.source for value in settings.values.values()} == {"default"}

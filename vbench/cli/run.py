@@ -74,7 +74,7 @@ def run(
         threads=threads, out=out,
     )  # fmt: skip
     plans = request.plans(methods, parse_policy(policy) if policy else None)
-    chosen = request.open_suite().only([c for c in (clips or "").split(",") if c], limit)
+    chosen = request.open_suite().with_images().only([c for c in (clips or "").split(",") if c], limit)
     order = Order(
         chosen, plans, request.device, request.threads, seed, again, timing  # type: ignore[arg-type]
     )  # fmt: skip

@@ -70,7 +70,7 @@ def sweep(
         suite=suite, data=data, annotations=annotations, weights=weights, device=device,
         threads=threads, out=out, prefix="sweep-",
     )  # fmt: skip
-    chosen = request.open_suite().only([c for c in (clips or "").split(",") if c], limit)
+    chosen = request.open_suite().with_images().only([c for c in (clips or "").split(",") if c], limit)
     texts = _methods(methods, chosen.task)
     if axis == "match-interval":
         return _match(request, chosen, texts, target, seed, quiet, json)

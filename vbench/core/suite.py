@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vbench.core.clip import Clip
-from vbench.core.errors import UnknownName, VBenchError
+from vbench.core.errors import NotReady, UnknownName, VBenchError
+from vbench.core.frames import NoFrames
 
 Task = Literal["sot", "vid"]
 
@@ -72,6 +73,21 @@ class Suite:
     def coverage(self) -> str:
         """Clips here / clips of the complete suite, as printed beside every number: `5/100`."""
         return f"{len(self.clips)}/{max(self.card.clips, len(self.clips))}"
+
+    def with_images(self) -> Suite:
+        """Keep the clips whose images are here; those with annotations alone cannot be run.
+
+        Raises:
+            NotReady: none has images.
+        """
+        here = [clip for clip in self.clips if not isinstance(clip.frames, NoFrames)]
+        if self.clips and not here:
+            frames = self.clips[0].frames
+            told = frames.where_to_get if isinstance(frames, NoFrames) else ""
+            raise NotReady(
+                f"suite {self.name}: the images of no clip are here, only annotations. {told}".strip()
+            )
+        return Suite(self.card, here, self.problems)
 
     @cached_property
     def digest(self) -> str:

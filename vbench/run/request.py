@@ -67,7 +67,7 @@ class Request:
         )
 
     def open_suite(self) -> Suite:
-        """Load the suite's clips."""
+        """Load the suite's clips, those with annotations alone included."""
         for option, folder in (("--data", self.data), ("--annotations", self.annotations)):
             if folder is not None and not folder.exists():
                 raise VBenchError(f"{option} {folder}: there is no such folder")

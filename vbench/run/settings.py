@@ -160,13 +160,13 @@ def weights_finder(settings: Settings, options: Sequence[str] = ()) -> WeightsFi
 
 
 def _defaults() -> dict[str, Any]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "weights": (),
         "weights_mirror": "",
         "results": Path("results"),
         "device": "cpu",
-        "threads": cores or 1,
+        # With one thread a time hardly depends on what else the machine does.
+        "threads": 1,
         "suite": DEFAULT_SUITE,
         "methods": (),
     }
