@@ -7,6 +7,14 @@ line here, and a loader if no family fits.
 from vbench.core.entry import Entry
 
 OTB = "Wu, Lim & Yang, Object Tracking Benchmark, PAMI 2015"
+UAV = "Mueller, Smith & Ghanem, A Benchmark and Simulator for UAV Tracking, ECCV 2016"
+GOT10K = "Huang, Zhao & Huang, GOT-10k, PAMI 2019"
+LASOT = (
+    "Fan et al., LaSOT: A High-quality Benchmark for Large-scale Single Object Tracking, CVPR 2019"
+)
+DTB70 = "Li & Yeung, Visual Object Tracking for Unmanned Aerial Vehicles, AAAI 2017"
+NFS = "Kiani Galoogahi et al., Need for Speed, ICCV 2017"
+TCOLOR = "Liang, Blasch & Ling, Encoding Color Information for Visual Tracking, TIP 2015"
 VOT = "Kristan et al., The Visual Object Tracking VOT{} challenge results"
 
 SUITES: dict[str, Entry] = {
@@ -25,6 +33,17 @@ SUITES: dict[str, Entry] = {
     "otb2015": Entry("otb:load", "OTB-2015 (OTB-100), 100 targets", OTB),
     "otb2013": Entry("otb:load", "OTB-2013, 51 targets in 50 videos", OTB),
     "tb50": Entry("otb:load", "the 50 difficult targets of OTB-2015 (not OTB-2013)", OTB),
+    "uav123": Entry("uav:load", "UAV123, 123 targets from drones", UAV),
+    "uav20l": Entry("uav:load", "UAV20L, the 20 long sequences of UAV123", UAV),
+    "uav123-10fps": Entry("uav:load", "UAV123@10fps, every third frame of UAV123", UAV),
+    "got10k-val": Entry("sequence_folders:load", "GOT-10k validation, 180 sequences", GOT10K),
+    "got10k-test": Entry(
+        "sequence_folders:load", "GOT-10k test, 180 sequences; scored by its server only", GOT10K
+    ),
+    "lasot": Entry("sequence_folders:load", "LaSOT test set, 280 long sequences", LASOT),
+    "dtb70": Entry("sequence_folders:load", "DTB70, 70 sequences from drones", DTB70),
+    "nfs": Entry("sequence_folders:load", "Need for Speed, 100 sequences at 30 or 240 fps", NFS),
+    "tcolor128": Entry("sequence_folders:load", "TColor-128, 128 colour sequences", TCOLOR),
     **{
         f"vot{year}": Entry("vot:load", f"VOT{year} short-term challenge", VOT.format(year))
         for year in range(2013, 2020)

@@ -1,0 +1,232 @@
+"""Suites of one folder a sequence: GOT-10k, LaSOT, DTB70, NfS, TColor-128; their cards say how.
+
+A card's `rules` may have:
+truth        patterns of ground-truth files under the root, `*` for a folder or file name
+images       folders of the images, `{folder}` being the truth's folder, `{name}` the sequence
+name         "folder" (of the truth file, default) or "file" (its stem)
+prefix       what is cut off in front of a file's stem ("nfs_")
+roots        folders under the given root that hold the sequences, tried first ("val")
+sequences    names of the complete suite; others are left out
+list         a file with the names that belong to the suite ("list.txt")
+first_pixel  1 where files count pixels from 1 (default), 0 where from 0
+columns, form, absent  of a table: columns of the box and what they are, and the one that is not 0
+             where the target is absent; files in a folder `anno` are plain x y w h all the same
+flags        tag -> file of one flag a frame, `{folder}` as above
+range        a file "first,last" of the frames that the truth covers
+every        keep every n-th row where there are n times as many rows as images (NfS at 30 fps)
+start_only   the truth has only the first box; nothing can be scored here
+fps          frames a second; `rates` are rules that hold at one rate only, by its name
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vbench.core.boxes import Bools, Boxes, absent
+from vbench.core.clip import Clip
+from vbench.core.errors import ClipFailed, UnknownName, VBenchError
+from vbench.core.frames import Frames, ImageFiles, NoFrames
+from vbench.core.suite import Card, Suite
+
+from .annotation_text import boxes_of, read_table, read_text
+from .data_root import images_in, not_here, number_of, roots
+
+Rules = Mapping[str, Any]
+
+
+def load(
+    card: Card,
+    data: Path | None = None,
+    annotations: Path | None = None,
+    fps: str = "",
+) -> Suite:
+    """Return the card's sequences that are here, with images or with annotations alone.
+
+    `fps` chooses between the frame rates of a card that has several.
+
+    Raises:
+        NotReady: nothing is here; says where to get it.
+        ClipFailed: everything that is here is broken; names the first.
+    """
+    rules = _rules(card, fps)
+    places = roots(card, data, annotations)
+    found = dict(_truth_files(places, rules))
+    listed = _names(places, rules)
+    clips: list[Clip] = []
+    problems: dict[str, str] = {}
+    for name in [name for name in listed if name in found] if listed else sorted(found):
+        try:
+            clips.append(_clip(card, name, found[name], places, rules))
+        except ClipFailed as error:
+            problems[name] = str(error)
+    if not clips and not problems:
+        raise not_here(card, f" in {annotations or data}")
+    if not clips:
+        name, why = next(iter(problems.items()))
+        raise ClipFailed(
+            f"{card.name}: none of {len(problems)} sequences can be read; {name}: {why}"
+        )
+    return Suite(card, clips, problems)
+
+
+def _rules(card: Card, fps: str) -> Rules:
+    """The card's rules, those of the chosen frame rate over the common ones."""
+    rates: Mapping[str, Rules] = card.rules.get("rates", {})
+    if fps and not rates:
+        raise VBenchError(f"{card.name} has one frame rate: leave out fps={fps}")
+    if not rates:
+        return card.rules
+    chosen = fps or str(card.rules["fps"])
+    if chosen not in rates:
+        raise UnknownName(f"frame rate of {card.name}", chosen, rates)
+    return {**card.rules, **rates[chosen], "fps": float(chosen)}
+
+
+def _truth_files(places: Sequence[Path], rules: Rules) -> Iterator[tuple[str, Path]]:
+    """Names of sequences with their truth files; earlier roots and patterns win."""
+    prefix = str(rules.get("prefix", ""))
+    found: dict[str, Path] = {}
+    for place in places:
+        for root in _inner_roots(place, rules):
+            for pattern in rules["truth"]:
+                for path in sorted(root.glob(pattern)):
+                    from_file = rules.get("name") == "file" or path.parent == root
+                    name = (
+                        path.stem if from_file or path.parent.name == "anno" else path.parent.name
+                    )
+                    found.setdefault(name.removeprefix(prefix), path)
+    yield from found.items()
+
+
+def _inner_roots(place: Path, rules: Rules) -> list[Path]:
+    inner = [place / name for name in rules.get("roots", ()) if (place / name).is_dir()]
+    return inner or [place]
+
+
+def _names(places: Sequence[Path], rules: Rules) -> list[str]:
+    """Names that belong to the suite, in its order; empty where the card leaves it open."""
+    if "sequences" in rules:
+        return list(rules["sequences"])
+    for place in places:
+        for root in _inner_roots(place, rules):
+            path = root / str(rules.get("list", ""))
+            if rules.get("list") and path.is_file():
+                lines = [line.strip() for line in read_text(path).splitlines()]
+                return [line for line in lines if line]
+    return []
+
+
+def _clip(card: Card, name: str, path: Path, places: Sequence[Path], rules: Rules) -> Clip:
+    folder = path.parent
+    truth, gone = _truth(path, rules)
+    images = _images(name, folder, places, rules)
+    rows = len(images) if images and rules.get("start_only") else len(truth)
+    if images and not rules.get("start_only"):
+        images = _covered(images, folder, name, rules)
+        truth, gone, images = _matched(truth, gone, images, rules, path.name)
+        rows = len(truth)
+    frames: Frames = ImageFiles(images) if images else NoFrames(rows, _where(card))
+    tags = {
+        tag: flags
+        for tag, pattern in rules.get("flags", {}).items()
+        if (flags := _flags(_filled(pattern, folder, name), rows)) is not None
+    }
+    if gone is not None:
+        tags["absent"] = gone
+        truth = np.where(gone[:, None], absent(1), truth)
+    return Clip(
+        name,
+        frames,
+        truth,
+        fps=float(rules["fps"]) if "fps" in rules else None,
+        tags=tuple(tag for tag, flags in tags.items() if flags.any()),
+        frame_tags=tags,
+    )
+
+
+def _truth(path: Path, rules: Rules) -> tuple[Boxes, Bools | None]:
+    """Boxes (n, 4), and where the file itself says that the target is absent (n,)."""
+    columns, one_based = rules.get("columns"), rules.get("first_pixel", 1) == 1
+    if columns is None or path.parent.name == "anno":
+        return boxes_of(read_table(path, (4,)), "xywh", one_based), None
+    rows = _words(path, max(columns) + 1)
+    try:
+        table = np.array([[float(row[c]) for c in columns] for row in rows])
+        gone = np.array([float(row[rules["absent"]]) != 0 for row in rows])
+    except (ValueError, IndexError):
+        raise ClipFailed(f"{path.name}: rows of numbers were expected") from None
+    return boxes_of(table, rules["form"], one_based), gone
+
+
+def _words(path: Path, least: int) -> list[list[str]]:
+    """Words of each line, at least `least`."""
+    rows = [line.split() for line in read_text(path).splitlines() if line.strip()]
+    if not rows:
+        raise ClipFailed(f"{path.name} is empty")
+    short = next((index for index, row in enumerate(rows) if len(row) < least), None)
+    if short is not None:
+        raise ClipFailed(f"{path.name} row {short + 1}: {len(rows[short])} words, {least} wanted")
+    return rows
+
+
+def _images(name: str, folder: Path, places: Sequence[Path], rules: Rules) -> list[Path]:
+    """The first folder of images that is there."""
+    for pattern in rules["images"]:
+        for place in [folder, *(r for p in places for r in _inner_roots(p, rules))]:
+            # {class} is LaSOT's folder of a class: airplane of airplane-13.
+            text = pattern.format(folder=folder, name=name, **{"class": name.rpartition("-")[0]})
+            candidate = place / text
+            if candidate.is_dir() and (images := images_in(candidate)):
+                return images
+    return []
+
+
+def _covered(images: list[Path], folder: Path, name: str, rules: Rules) -> list[Path]:
+    """The images that a range file names, all of them without one."""
+    path = _filled(str(rules.get("range", "")), folder, name)
+    if not rules.get("range") or not path.is_file():
+        return images
+    bounds = read_table(path).ravel()
+    if len(bounds) < 2:
+        raise ClipFailed(f"{path.name}: 'first,last' was expected")
+    first, last = int(bounds[0]), int(bounds[1])
+    return [image for image in images if first <= (number_of(image) or 0) <= last]
+
+
+def _matched(
+    truth: Boxes, gone: Bools | None, images: list[Path], rules: Rules, file: str
+) -> tuple[Boxes, Bools | None, list[Path]]:
+    """Rows and images, one for one."""
+    every = int(rules.get("every", 1))
+    if every > 1 and abs(len(truth) / len(images) - every) < 1:
+        truth, gone = truth[::every], None if gone is None else gone[::every]
+        # The last image or row may be one too many after thinning (got-10k/toolkit nfs.py:57-63).
+        if abs(len(truth) - len(images)) == 1:
+            n = min(len(truth), len(images))
+            truth, images = truth[:n], images[:n]
+            gone = None if gone is None else gone[:n]
+    if len(truth) != len(images):
+        raise ClipFailed(f"{file} has {len(truth)} rows for {len(images)} images")
+    return truth, gone, images
+
+
+def _flags(path: Path, rows: int) -> Bools | None:
+    """One flag a frame, one a line or all on one line; None where there is no such file."""
+    if not path.is_file():
+        return None
+    column = read_table(path).ravel()
+    if len(column) != rows:
+        raise ClipFailed(f"{path.name} has {len(column)} flags for {rows} frames")
+    return np.asarray(column != 0)
+
+
+def _filled(pattern: str, folder: Path, name: str) -> Path:
+    return Path(pattern.format(folder=folder, name=name))
+
+
+def _where(card: Card) -> str:
+    return f"Get them from {card.url}, lay them out as {card.layout}, and say --data DIR"
