@@ -5,20 +5,85 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
-from vbench.core.boxes import Boxes, Floats, Image, absent
+from vbench.core.boxes import Box, Boxes, Image, absent
 from vbench.core.clip import Clip
 from vbench.core.errors import ClipFailed
 from vbench.core.frames import Frames
 from vbench.core.policy import Moment, Policy
 from vbench.core.roles import Detections, Placed
 from vbench.core.trace import Kind, Trace
-from vbench.run.stepper import Answer, Stepper
+from vbench.run.stepper import NO_LABELS, Answer, Stepper
 
 Now = Callable[[], float]
 NAN = float("nan")
+ONE = np.ones(1)
+
+
+class Step(NamedTuple):
+    """One frame's outcome: what happened, the answer, seconds and how much the cheap half did."""
+
+    kind: Kind
+    answer: Answer
+    seconds: float
+    cheap_seconds: float = 0.0
+    carried: int = 0
+
+
+class Drive:
+    """A method under its policy, frame by frame; the only place that knows the gap."""
+
+    def __init__(self, stepper: Stepper, policy: Policy, now: Now) -> None:
+        self.stepper, self.policy, self.now = stepper, policy, now
+        self.placed = [part for part in stepper.parts() if isinstance(part, Placed)]
+
+    def enter(self, clip: Clip) -> None:
+        """Tell models that answer from a record which clip begins."""
+        for part in self.placed:
+            part.enter(clip.name, len(clip))
+
+    def start(self, frame: Image, box: Box, index: int = 0) -> Step:
+        """Begin on `frame`; a detector detects on it as well, and so starts with a keyframe."""
+        for part in self.placed:
+            part.at(index)
+        single = self.stepper.single
+        before = self.now()
+        self.stepper.start(frame, box)
+        answer = Answer(box[None], ONE, NO_LABELS) if single else self.stepper.key(frame)
+        seconds = self.now() - before
+        self.moment = Moment(0, frame, frame, answer.boxes, answer.boxes, answer.belief, absent(0))
+        return Step(Kind.START if single else Kind.KEY, answer, seconds)
+
+    def step(self, frame: Image, truth: Boxes, index: int) -> Step:
+        """Answer the next frame: due? key : inter, then believed? inter : both."""
+        moment, stepper, policy = self.moment, self.stepper, self.policy
+        moment.gap += 1
+        moment.frame = frame
+        moment.truth = truth
+        for part in self.placed:
+            part.at(index)
+        cheap_seconds, carried = 0.0, 0
+        before = self.now()
+        if policy.due(moment):
+            kind, answer = Kind.KEY, stepper.key(frame)
+        else:
+            answer = stepper.inter(frame)
+            carried = len(answer.boxes)
+            moment.boxes, moment.belief = answer.boxes, answer.belief
+            if policy.believes(moment):
+                answer = stepper.accept(answer)
+                answer = answer._replace(scores=policy.rescored(answer.scores, moment.gap))
+                seconds = self.now() - before
+                return Step(Kind.INTER, answer, seconds, seconds, carried)
+            cheap_seconds = self.now() - before
+            belief = answer.belief
+            kind, answer = Kind.FALLBACK, stepper.key(frame)._replace(belief=belief)
+        seconds = self.now() - before
+        moment.gap, moment.key_frame, moment.key_boxes = 0, frame, answer.boxes
+        return Step(kind, answer, seconds, cheap_seconds, carried)
 
 
 def run_clip(
@@ -40,88 +105,41 @@ def run_clip(
     """
     if len(clip) == 0:
         raise ClipFailed("the clip has no frames")
-    start_box = _start_box(clip) if stepper.single else absent(1)[0]
-    truths = _truth_by_frame(clip)
-    record = _Record()
+    box = start_box_of(clip) if stepper.single else absent(1)[0]
+    truths = truth_by_frame(clip)
+    drive, record = Drive(stepper, policy, now), Record()
+    drive.enter(clip)
     frames = _prefetched(clip.frames) if prefetch else _decoded(clip.frames, now)
-
-    placed = [part for part in stepper.parts() if isinstance(part, Placed)]
-    for part in placed:
-        part.enter(clip.name, len(clip))
-        part.at(0)
     frame, decode_seconds = next(frames)
-    before = now()
-    stepper.start(frame, start_box)
-    first = Answer(start_box[None], np.ones(1), np.full(1, -1)) if stepper.single else None
-    answer = first or stepper.key(frame)
-    seconds = now() - before
-    record.add(Kind.START if stepper.single else Kind.KEY, answer, seconds, 0.0, decode_seconds, 0)
-    moment = Moment(0, frame, frame, answer.boxes, answer.boxes, answer.belief, absent(0))
-
+    record.add(drive.start(frame, box), decode_seconds)
     for index, (frame, decode_seconds) in enumerate(frames, start=1):
-        moment.gap += 1
-        moment.frame = frame
-        moment.truth = truths(index)
-        cheap_seconds, carried = 0.0, 0
-        for part in placed:
-            part.at(index)
-        before = now()
-        if policy.due(moment):
-            kind, answer = Kind.KEY, stepper.key(frame)
-        else:
-            answer = stepper.inter(frame)
-            carried = len(answer.boxes)
-            moment.boxes, moment.belief = answer.boxes, answer.belief
-            if policy.believes(moment):
-                kind = Kind.INTER
-                answer = stepper.accept(answer)
-                answer = answer._replace(scores=policy.rescored(answer.scores, moment.gap))
-            else:
-                cheap_seconds = now() - before
-                belief = answer.belief
-                kind, answer = Kind.FALLBACK, stepper.key(frame)._replace(belief=belief)
-        seconds = now() - before
-        if kind != Kind.INTER:
-            moment.gap, moment.key_frame, moment.key_boxes = 0, frame, answer.boxes
-        else:
-            cheap_seconds = seconds
-        record.add(kind, answer, seconds, cheap_seconds, decode_seconds, carried)
+        record.add(drive.step(frame, truths(index), index), decode_seconds)
         if each_frame is not None:
             each_frame()
     trace = record.trace()
-    _check(trace, stepper.single)
+    check_answers(trace, stepper.single)
     return processed(trace, stepper)
 
 
 @dataclass
-class _Record:
-    """Columns of a trace while it grows; plain lists, as appending is what the loop does most."""
+class Record:
+    """Steps of a clip while they come in; a plain list, as appending is what happens most."""
 
-    kind: list[int] = field(default_factory=list)
-    carried: list[int] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-    cheap_seconds: list[float] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
     decode_seconds: list[float] = field(default_factory=list)
-    answers: list[Answer] = field(default_factory=list)
 
-    def add(
-        self,
-        kind: Kind,
-        answer: Answer,
-        seconds: float,
-        cheap_seconds: float,
-        decode_seconds: float,
-        carried: int,
-    ) -> None:
-        self.kind.append(kind)
-        self.answers.append(answer)
-        self.seconds.append(seconds)
-        self.cheap_seconds.append(cheap_seconds)
+    def add(self, step: Step, decode_seconds: float) -> None:
+        """Keep one frame's step."""
+        self.steps.append(step)
         self.decode_seconds.append(decode_seconds)
-        self.carried.append(carried)
 
     def trace(self) -> Trace:
-        answers = self.answers
+        """Return the columns.
+
+        Raises:
+            ClipFailed: an answer whose boxes, scores and labels do not fit together.
+        """
+        steps, answers = self.steps, [step.answer for step in self.steps]
         for index, answer in enumerate(answers):
             if answer.boxes.ndim != 2 or answer.boxes.shape[1] != 4:
                 raise ClipFailed(
@@ -131,12 +149,12 @@ class _Record:
                 raise ClipFailed(f"frame {index}: boxes, scores and labels differ in length")
         names = sorted({name for answer in answers for name in answer.extras})
         return Trace(
-            kind=np.array(self.kind, np.int8),
+            kind=np.array([step.kind for step in steps], np.int8),
             objects=np.array([len(a.boxes) for a in answers], np.int64),
-            carried=np.array(self.carried, np.int64),
+            carried=np.array([step.carried for step in steps], np.int64),
             belief=np.array([a.belief.min() if a.belief.size else NAN for a in answers]),
-            seconds=np.array(self.seconds),
-            cheap_seconds=np.array(self.cheap_seconds),
+            seconds=np.array([step.seconds for step in steps]),
+            cheap_seconds=np.array([step.cheap_seconds for step in steps]),
             decode_seconds=np.array(self.decode_seconds),
             boxes=np.concatenate([a.boxes for a in answers]).astype(np.float64),
             scores=np.concatenate([a.scores for a in answers]).astype(np.float64),
@@ -164,7 +182,8 @@ def processed(trace: Trace, stepper: Stepper) -> Trace:
     return Trace(**columns)
 
 
-def _start_box(clip: Clip) -> Floats:
+def start_box_of(clip: Clip) -> Box:
+    """Box of the first frame's ground truth (4,). Raises ClipFailed where it cannot be used."""
     if len(clip.truth) == 0 or not np.isfinite(clip.truth[0]).all():
         raise ClipFailed("the first frame has no ground-truth box to start from")
     box = clip.truth[0]
@@ -176,7 +195,8 @@ def _start_box(clip: Clip) -> Floats:
     return np.asarray(box, np.float64)
 
 
-def _truth_by_frame(clip: Clip) -> Callable[[int], Boxes]:
+def truth_by_frame(clip: Clip) -> Callable[[int], Boxes]:
+    """Return what gives the boxes (k, 4) of a frame's ground truth."""
     if clip.objects is None:
         return lambda index: clip.truth[index : index + 1]
     objects = clip.objects
@@ -202,8 +222,8 @@ def _prefetched(frames: Frames) -> Iterator[tuple[Image, float]]:
             yield frame, NAN
 
 
-def _check(trace: Trace, single: bool) -> None:
-    """An answer that is not a box never becomes a score."""
+def check_answers(trace: Trace, single: bool) -> None:
+    """Raise ClipFailed for an answer that is no box: it never becomes a score."""
     if single and (trace.objects != 1).any():
         frame = int(np.flatnonzero(trace.objects != 1)[0])
         raise ClipFailed(f"frame {frame}: {trace.objects[frame]} boxes, not one")
