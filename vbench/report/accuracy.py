@@ -11,6 +11,7 @@ from vbench.core.trace import Trace
 from vbench.metrics.metric import OVERLAP_METRICS
 from vbench.metrics.ope import PIXELS, OpeScores, Truths, score_ope
 from vbench.metrics.profiles import iou_thresholds, rules_of
+from vbench.report.video import video_accuracy
 from vbench.store.traces import StoredTruth
 
 
@@ -19,7 +20,7 @@ def accuracy_of(
 ) -> dict[str, float]:
     """Accuracy over some clips by metric name; nothing where there is no ground truth."""
     if task == "vid":
-        return {}
+        return video_accuracy(profile, truths, traces)
     scored = _scored(suite, profile, truths, traces)
     return {} if scored is None else {name: scored.mean(name) for name in OVERLAP_METRICS}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from vbench.cost.latency import latency
 from vbench.cost.unit_costs import UnitCosts
 from vbench.metrics.metric import METRICS
 from vbench.report.accuracy import accuracy_of
+from vbench.report.video import by_class, by_distance, unscorable
 from vbench.store.files import write_atomically
 from vbench.store.run_folder import Manifest, MethodRecord, RunFolder
 from vbench.store.traces import Corrupt, StoredTruth
@@ -48,14 +49,19 @@ def cells(folder: RunFolder, manifest: Manifest | None = None) -> list[Cell]:
         except Corrupt as error:
             damaged[clip] = str(error)
     return [
-        _cell(folder, record, clip, truths.get(clip), damaged.get(clip, ""))
+        _cell(folder, record, clip, truths.get(clip), damaged.get(clip, ""), manifest.classes)
         for record in manifest.methods.values()
         for clip in manifest.clips
     ]
 
 
 def _cell(
-    folder: RunFolder, record: MethodRecord, clip: str, truth: StoredTruth | None, problem: str
+    folder: RunFolder,
+    record: MethodRecord,
+    clip: str,
+    truth: StoredTruth | None,
+    problem: str,
+    classes: Sequence[str],
 ) -> Cell:
     trace = None
     problem = problem or record.problems.get(clip, "")
@@ -65,7 +71,9 @@ def _cell(
             problem = "" if trace is not None else "not run yet"
         except Corrupt as error:
             problem = str(error)
-    return Cell(record.method, clip, truth, trace, problem)
+    if truth is not None and truth.objects is not None and trace is not None:
+        problem = unscorable(truth, trace, classes)
+    return Cell(record.method, clip, truth, None if problem else trace, problem)
 
 
 def per_clip(folder: RunFolder, manifest: Manifest | None = None) -> pd.DataFrame:
@@ -119,6 +127,20 @@ def per_attribute(folder: RunFolder, manifest: Manifest | None = None) -> pd.Dat
     return _ordered(pd.concat(frames, ignore_index=True), ["attribute", "method", "clips"], [])
 
 
+def per_class(folder: RunFolder, manifest: Manifest | None = None) -> pd.DataFrame:
+    """One row a method and class of a suite for detectors: AP at IoU .5; empty for other suites."""
+    return _of_video(folder, manifest, by_class)
+
+
+def per_distance(folder: RunFolder, manifest: Manifest | None = None) -> pd.DataFrame:
+    """One row a method and distance from its last keyframe: mAP at IoU .5 over those frames."""
+
+    def found(profile: str, _: Sequence[str], *scored: Any) -> pd.DataFrame:
+        return by_distance(profile, *scored)
+
+    return _of_video(folder, manifest, found)
+
+
 def cost_of(record: MethodRecord, traces: Sequence[Trace]) -> dict[str, float]:
     """Interval, MACs and times of a method over some clips."""
     interval = [trace.interval for trace in traces]
@@ -154,6 +176,9 @@ def write_tables(folder: RunFolder, parquet: bool = False) -> list[Path]:
         "per_clip": per_clip(folder, manifest),
         "per_attribute": per_attribute(folder, manifest),
     }
+    if manifest.task == "vid":
+        found["per_class"] = per_class(folder, manifest)
+        found["per_distance"] = per_distance(folder, manifest)
     written = []
     for name, frame in found.items():
         path = folder.tables / f"{name}.csv"
@@ -196,6 +221,21 @@ def _summary_row(
     row["params_m"] = record.params_m if record.params_m is not None else math.nan
     row["memory_mb"] = record.memory_mb if record.memory_mb is not None else math.nan
     return row
+
+
+def _of_video(
+    folder: RunFolder, manifest: Manifest | None, table: Callable[..., pd.DataFrame]
+) -> pd.DataFrame:
+    manifest = manifest or folder.read()
+    frames = []
+    scored = [cell for cell in cells(folder, manifest) if cell.trace is not None and cell.truth]
+    for method in manifest.methods if manifest.task == "vid" else ():
+        own = [cell for cell in scored if cell.method == method]
+        if own:
+            given = [cell.truth for cell in own], [cell.trace for cell in own]
+            frames.append(table(manifest.profile, manifest.classes, *given))
+            frames[-1].insert(0, "method", method)
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["method"])
 
 
 def _accuracy(
