@@ -25,11 +25,13 @@ COMMANDS = (
     "report",
     "check",
     "score",
+    "raw_files",
     "listing",
     "weights",
     "config",
     "doctor",
     "cost",
+    "profile",
 )
 
 

@@ -129,7 +129,7 @@ def traced(
             analysis.set_op_handle(name, None)
         for name, handle in HANDLES.items():
             analysis.set_op_handle(name, _guarded(name, handle, failed))
-    with torch.no_grad(), _frozen(module), _quiet():
+    with torch.no_grad(), without_gradients(module), _quiet():
         by_op = {name: float(macs) for name, macs in analysis.by_operator().items() if macs}
         by_module = _leaves(analysis.by_module())
         unseen = {_short(name) for name in analysis.unsupported_ops()}
@@ -155,19 +155,20 @@ def torch_flops(module: Any, inputs: Sequence[Any]) -> dict[str, float]:
 
 
 def _analysis(module: Any, inputs: Sequence[Any]) -> Any:
-    from torch import nn
-
     with _quiet():
         from fvcore.nn import FlopCountAnalysis
 
-    wrapped = module if isinstance(module, nn.Module) else _callable_module(module)
-    analysis = FlopCountAnalysis(wrapped, tuple(inputs))
+    analysis = FlopCountAnalysis(as_module(module), tuple(inputs))
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     return analysis.tracer_warnings("none")
 
 
-def _callable_module(call: Callable[..., Any]) -> Any:
+def as_module(call: Callable[..., Any]) -> Any:
+    """Return a torch module as it is, and any other callable of tensors as a module."""
     from torch import nn
+
+    if isinstance(call, nn.Module):
+        return call
 
     class Called(nn.Module):
         def forward(self, *tensors: Any) -> Any:
@@ -177,7 +178,7 @@ def _callable_module(call: Callable[..., Any]) -> Any:
 
 
 @contextmanager
-def _frozen(module: Any) -> Iterator[None]:
+def without_gradients(module: Any) -> Iterator[None]:
     """Switch gradients off in all that a function refers to: a trace cannot hold such constants."""
     from torch import Tensor, nn
 
