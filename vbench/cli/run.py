@@ -8,14 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vbench.core.errors import VBenchError
-
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from vbench.run.bench import Listener
-
-AGAIN = ("missing", "failed", "always")
 
 
 def register(app: typer.Typer) -> None:
@@ -49,6 +45,11 @@ def run(
     again: Annotated[
         str, typer.Option(help="What to run again: missing, failed or always.")
     ] = "missing",
+    protocol: Annotated[
+        str | None,
+        typer.Option(help="ope, tre, sre, vot-supervised, ...; default: the suite's own."),
+    ] = None,
+    fps: Annotated[float | None, typer.Option(help="Frame rate of real-time protocols.")] = None,
     timing: Annotated[
         bool, typer.Option(help="Time each frame; without, decoding overlaps the work.")
     ] = True,
@@ -65,18 +66,19 @@ def run(
     from vbench.report.terminal import show_table
     from vbench.run.bench import Order, check_order
     from vbench.run.bench import run as run_order
+    from vbench.run.protocols import under_protocol
     from vbench.run.request import Request
 
-    if again not in AGAIN:
-        raise VBenchError(f"--again '{again}': choose one of {', '.join(AGAIN)}")
     request = Request.read(
         suite=suite, data=data, annotations=annotations, weights=weights, device=device,
         threads=threads, out=out,
     )  # fmt: skip
     plans = request.plans(methods, parse_policy(policy) if policy else None)
-    chosen = request.open_suite().with_images().only([c for c in (clips or "").split(",") if c], limit)
+    chosen = request.open_suite().with_images().only(named_clips(clips), limit)
+    chosen, ran_as = under_protocol(chosen, protocol)
     order = Order(
-        chosen, plans, request.device, request.threads, seed, again, timing  # type: ignore[arg-type]
+        chosen, plans, request.device, request.threads, seed, again, timing,
+        protocol=ran_as, fps=fps,
     )  # fmt: skip
     check_order(order, request.finder.weights_for)
     console = messages()
@@ -96,6 +98,11 @@ def run(
     if outcome.failed:
         console.print("`--again failed` tries them again")
     return Exit.PROBLEMS if outcome.failed else Exit.OK
+
+
+def named_clips(text: str | None) -> list[str]:
+    """Split the names of `--clips`."""
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
 
 
 def listening(

@@ -56,28 +56,29 @@ def sweep(
     Example: vbench sweep keyframe-interval --methods kcf+dummy --intervals 1,2,5,10
     """
     from vbench.cli.app import Exit, messages, print_json, tables
-    from vbench.cli.run import AGAIN, listening
+    from vbench.cli.run import listening, named_clips
     from vbench.report.sweeps import sweep_table, write_sweep
     from vbench.report.tables import results_json, summary, write_tables
     from vbench.report.terminal import show_table
     from vbench.run.bench import Order, check_order, run
+    from vbench.run.protocols import under_protocol
     from vbench.run.request import Request
     from vbench.run.sweep import save
 
-    if again not in AGAIN:
-        raise VBenchError(f"--again '{again}': choose one of {', '.join(AGAIN)}")
     request = Request.read(
         suite=suite, data=data, annotations=annotations, weights=weights, device=device,
         threads=threads, out=out, prefix="sweep-",
     )  # fmt: skip
-    chosen = request.open_suite().with_images().only([c for c in (clips or "").split(",") if c], limit)
+    chosen = request.open_suite().with_images().only(named_clips(clips), limit)
     texts = _methods(methods, chosen.task)
     if axis == "match-interval":
         return _match(request, chosen, texts, target, seed, quiet, json)
     found = _sweep(axis, param, texts, intervals, thresholds)
     plans = request.plans(",".join(found.methods))
+    chosen, protocol = under_protocol(chosen, None)
     order = Order(
-        chosen, plans, request.device, request.threads, seed, again, True, not measure,  # type: ignore[arg-type]
+        chosen, plans, request.device, request.threads, seed, again,
+        reuse=not measure, protocol=protocol,
     )  # fmt: skip
     check_order(order, request.finder.weights_for)
     console = messages()

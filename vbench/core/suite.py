@@ -84,9 +84,8 @@ class Suite:
         if self.clips and not here:
             frames = self.clips[0].frames
             told = frames.where_to_get if isinstance(frames, NoFrames) else ""
-            raise NotReady(
-                f"suite {self.name}: the images of no clip are here, only annotations. {told}".strip()
-            )
+            line = f"suite {self.name}: the images of no clip are here, only annotations. {told}"
+            raise NotReady(line.strip())
         return Suite(self.card, here, self.problems)
 
     @cached_property

@@ -13,12 +13,16 @@ from vbench.core.boxes import Boxes, Floats, Ints
 
 
 class Kind(IntEnum):
-    """What happened in a step. FALLBACK: propagated, not believed, so the base model ran too."""
+    """What happened in a step. FALLBACK: propagated, not believed, so the base model ran too.
+
+    SKIPPED: nothing ran, as after a failure in a protocol with restarts; the box is NaN.
+    """
 
     START = 0
     KEY = 1
     INTER = 2
     FALLBACK = 3
+    SKIPPED = 4
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,12 @@ class Trace:
     @property
     def key_frames(self) -> Ints:
         """Frames on which the base model ran, the first one included."""
-        return np.flatnonzero(self.kind != Kind.INTER)
+        return np.flatnonzero((self.kind != Kind.INTER) & (self.kind != Kind.SKIPPED))
+
+    @property
+    def tracked(self) -> NDArray[np.bool_]:
+        """Frames that a method answered after a start (n,): what costs and times are about."""
+        return np.asarray((self.kind != Kind.START) & (self.kind != Kind.SKIPPED))
 
     @property
     def interval(self) -> float:
@@ -58,7 +67,8 @@ class Trace:
         PatchNet's statistic (RalphMao/PatchNet siamfc/siamfc.py:434-457).
         """
         keys = len(self.key_frames) - 1
-        return (len(self) - 1) / keys if keys > 0 else float("nan")
+        ran = int((self.kind != Kind.SKIPPED).sum())
+        return (ran - 1) / keys if keys > 0 else float("nan")
 
     def frame_slices(self) -> list[slice]:
         """Rows of `boxes` that belong to each frame."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vbench.core.boxes import Floats
+from vbench.core.trace import Trace
 
 
 class Code(IntEnum):
@@ -44,3 +45,15 @@ class VotRun:
         return np.array_equal(self.codes, other.codes) and np.array_equal(
             self.regions, other.regions, equal_nan=True
         )
+
+
+# Column of a trace that says which code a frame has.
+COLUMN = "vot_code"
+
+
+def run_in(trace: Trace) -> VotRun | None:
+    """Return the VOT run that a trace holds, None where it ran without restarts."""
+    codes = trace.extras.get(COLUMN)
+    if codes is None:
+        return None
+    return VotRun(codes.astype(np.int8), trace.boxes, trace.seconds)

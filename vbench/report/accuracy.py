@@ -7,10 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from vbench.core.clip import Clip
+from vbench.core.frames import NoFrames
 from vbench.core.trace import Trace
+from vbench.core.vot_run import VotRun, run_in
 from vbench.metrics.metric import OVERLAP_METRICS
 from vbench.metrics.ope import PIXELS, OpeScores, Truths, score_ope
 from vbench.metrics.profiles import iou_thresholds, rules_of
+from vbench.metrics.vot import score_vot
+from vbench.metrics.vot_frames import VotTruth
+from vbench.metrics.vot_profiles import VOT_PROFILES, vot_rules
 from vbench.report.video import video_accuracy
 from vbench.store.traces import StoredTruth
 
@@ -21,6 +27,11 @@ def accuracy_of(
     """Accuracy over some clips by metric name; nothing where there is no ground truth."""
     if task == "vid":
         return video_accuracy(profile, truths, traces)
+    runs = {
+        t.name: [run] for t, trace in zip(truths, traces, strict=True) if (run := run_in(trace))
+    }
+    if runs:
+        return _vot(suite, profile, truths, runs)
     scored = _scored(suite, profile, truths, traces)
     return {} if scored is None else {name: scored.mean(name) for name in OVERLAP_METRICS}
 
@@ -37,6 +48,25 @@ def curve_of(
     curve = scored.curves.success if kind == "success" else scored.curves.precision
     number = scored.mean("success_auc" if kind == "success" else "precision_20px")
     return thresholds, np.nanmean(curve, axis=0), number
+
+
+def _vot(
+    suite: str, profile: str, truths: Sequence[StoredTruth], runs: dict[str, list[VotRun]]
+) -> dict[str, float]:
+    """Accuracy, robustness, lost and EAO; our methods repeat exactly, so one run stands for all."""
+    clips = [
+        Clip(t.name, NoFrames(t.frames), t.truth, regions=t.regions, known_size=t.size,
+             frame_tags=dict(t.frame_tags))
+        for t in truths
+    ]  # fmt: skip
+    rules = vot_rules(profile if profile in VOT_PROFILES else "vot-pysot", suite)
+    score = score_vot(VotTruth(clips), runs, rules, suite=suite)
+    return {
+        "accuracy": score.accuracy,
+        "robustness": score.robustness,
+        "lost": score.lost,
+        "eao": score.eao,
+    }
 
 
 def _scored(

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from vbench.core.errors import VBenchError
-from vbench.core.trace import Kind, Trace
+from vbench.core.trace import Trace
 from vbench.cost.latency import latency
 from vbench.cost.unit_costs import UnitCosts
 from vbench.metrics.metric import METRICS
@@ -149,7 +149,7 @@ def cost_of(record: MethodRecord, traces: Sequence[Trace]) -> dict[str, float]:
         "interval_max": float(record.interval_max or math.nan),
         "gmac_per_frame": gmac_per_frame(record, traces),
     }
-    seconds = np.concatenate([trace.seconds[trace.kind != Kind.START] for trace in traces])
+    seconds = np.concatenate([trace.seconds[trace.tracked] for trace in traces])
     if seconds.size and np.isfinite(seconds).all():
         found |= latency(seconds)
     return found
@@ -162,7 +162,7 @@ def gmac_per_frame(record: MethodRecord, traces: Sequence[Trace]) -> float:
     costs = UnitCosts.from_json(record.costs)
     macs, frames = 0.0, 0
     for trace in traces:
-        later = trace.kind != Kind.START
+        later = trace.tracked
         total = costs.total(trace.kind, trace.objects, trace.extras, trace.carried)
         macs, frames = macs + float(total[later].sum()), frames + int(later.sum())
     return macs / frames / 1e9 if frames else math.nan

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -19,13 +19,14 @@ from vbench.core.trace import Trace
 from vbench.run.compose import Composed, Plan, WeightsFor, check, compose
 from vbench.run.loop import run_clip
 from vbench.run.replay import replaying, with_seconds_of
+from vbench.run.restarted import RESTARTS, run_restarted
 from vbench.run.stepper import DetectorStepper
 from vbench.run.surroundings import machine, packages, working_commit
 from vbench.run.tally import memory_mb, parameters_m, unit_costs
 from vbench.store.files import locked
 from vbench.store.run_folder import Manifest, MethodRecord, RunFolder, content_key
 
-Again = Literal["missing", "failed", "always"]
+AGAIN = ("missing", "failed", "always")
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Order:
     """What is to be run.
 
     With `reuse` a detector's answers on every frame, once kept, are replayed under other policies;
-    seconds are then composed from the recorded ones.
+    seconds are then composed from the recorded ones. `fps` is the frame rate of real-time
+    protocols.
     """
 
     suite: Suite
@@ -41,9 +43,11 @@ class Order:
     device: str = "cpu"
     threads: int = 1
     seed: int = 0
-    again: Again = "missing"
+    again: str = "missing"
     timing: bool = True
     reuse: bool = False
+    protocol: str = "ope"
+    fps: float | None = None
 
 
 @dataclass
@@ -145,13 +149,12 @@ def timed_clip(
     stepper = composed.stepper
     if base is not None and isinstance(stepper, DetectorStepper):
         stepper = replaying(stepper, base)
+    if order.protocol in RESTARTS:
+        return run_restarted(
+            stepper, composed.policy, clip, now, order.protocol, order.fps  # type: ignore[arg-type]
+        )  # fmt: skip
     trace = run_clip(
-        stepper,
-        composed.policy,
-        clip,
-        now,
-        prefetch=not order.timing,
-        each_frame=each_frame,
+        stepper, composed.policy, clip, now, prefetch=not order.timing, each_frame=each_frame
     )
     if base is not None:
         trace = with_seconds_of(base, trace)
@@ -220,6 +223,7 @@ def _record(
             "version": __version__,
             "device": order.device.partition(":")[0],
             "reuse": order.reuse and composed.stepper.has_cheap_half,
+            "protocol": f"{order.protocol} {order.fps or ''}".strip(),
         }
     )
     known = manifest.methods.get(composed.name)
@@ -251,7 +255,11 @@ def _manifest(order: Order, folder: RunFolder, heard: Listener) -> Manifest:
         raise VBenchError(
             f"{folder.path} holds a run of suite {manifest.suite}; choose another --out"
         )
-    manifest.profile, manifest.protocol = suite.card.profile, suite.card.protocol
+    if manifest.methods and manifest.protocol != order.protocol:
+        raise VBenchError(
+            f"{folder.path} holds a run under {manifest.protocol}; choose another --out"
+        )
+    manifest.profile, manifest.protocol = suite.card.profile, order.protocol
     manifest.classes = list(suite.card.classes)
     manifest.seed = order.seed
     manifest.clips |= {clip.name: clip.digest() for clip in suite.clips}
@@ -276,6 +284,8 @@ def set_threads(threads: int) -> None:
 
 def check_order(order: Order, weights_for: WeightsFor) -> None:
     """Raise what would stop a run before it starts: suite, tasks, parameters, weights."""
+    if order.again not in AGAIN:
+        raise VBenchError(f"--again '{order.again}': choose one of {', '.join(AGAIN)}")
     suite = order.suite
     if not suite.clips:
         first = next(iter(suite.problems.items()), None)

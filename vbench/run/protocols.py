@@ -15,9 +15,10 @@ import numpy as np
 from vbench.core.boxes import Box, Boxes, Ints, is_present
 from vbench.core.boxes import Image as Frame
 from vbench.core.clip import Clip
-from vbench.core.errors import ClipFailed, UnknownName
+from vbench.core.errors import ClipFailed, UnknownName, VBenchError
 from vbench.core.frames import Frames
 from vbench.core.suite import Suite
+from vbench.run.restarted import RESTARTS
 
 TRE_STARTS = 20
 # A start leaves at least this many frames.
@@ -216,3 +217,24 @@ def expanded(suite: Suite, protocol: str, rule: Shifting = "matlab") -> Suite:
     times = TRE_STARTS if protocol == "tre" else len(SHIFTS)
     card = replace(suite.card, clips=suite.card.clips * times, protocol=protocol)
     return Suite(card, clips, problems)
+
+
+def under_protocol(suite: Suite, protocol: str | None) -> tuple[Suite, str]:
+    """Return the suite as a protocol runs it, and what the protocol then is for each clip.
+
+    None is the suite's own protocol. TRE and SRE become more clips, each run in one pass.
+
+    Raises:
+        UnknownName: no such protocol.
+        VBenchError: one with restarts for a suite of many objects.
+    """
+    name = protocol or suite.card.protocol
+    if suite.task == "vid":
+        if protocol not in (None, "vid"):
+            raise VBenchError(f"--protocol {protocol}: suite {suite.name} is of many objects")
+        return suite, "vid"
+    if name in RESTARTS:
+        return suite, name
+    if name not in PROTOCOLS:
+        raise UnknownName("protocol", name, [*PROTOCOLS, *RESTARTS])
+    return expanded(suite, name), name
