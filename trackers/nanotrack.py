@@ -27,7 +27,6 @@ EXEMPLAR_PX, INSTANCE_PX, STRIDE_PX = 127, 255, 16
 HEADS: dict[str, type[HeadV1] | type[HeadV3]] = {"v1": HeadV1, "v3": HeadV3}
 # NanoTrack/models/config/configv1.yaml and configv3.yaml.
 TASTES = {"v1": Taste(0.148, 0.462, 0.390), "v3": Taste(0.138, 0.455, 0.348)}
-BGR = [2, 1, 0]
 
 
 class NanoTrack:
@@ -100,7 +99,7 @@ class NanoTrack:
 
     def _crop(self, frame: Image, side: Floats | float, size: int) -> Tensor:
         windows = windows_around(self.centre, side, "up")
-        return square_crops(frame, windows, size, self.fill, self.device)[:, BGR]
+        return square_crops(frame, windows, size, self.fill, self.device).flip(1)
 
     def _features(self, crop: Tensor) -> Tensor:
         if self.sessions is not None:

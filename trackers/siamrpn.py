@@ -193,7 +193,7 @@ class SiamRPN:
     def _crop(self, frame: Image, side: float, size: int) -> Tensor:
         windows = windows_around(self.centre, side, self.recipe.rounding)
         crop = square_crops(frame, windows, size, self.fill, self.device)
-        return crop[:, [2, 1, 0]] if self.recipe.bgr else crop
+        return crop.flip(1) if self.recipe.bgr else crop
 
 
 @dataclass(frozen=True)

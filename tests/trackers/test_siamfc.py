@@ -91,11 +91,11 @@ def checkpoint(tmp_path_factory):
 def test_upstream_checkpoint_gives_the_backbone_of_the_table(checkpoint):
     state, weights = checkpoint
     network = siamfc_network(weights, "cpu", 0)
-    images = torch.rand(1, 3, 127, 127) * 255
+    images = torch.rand(1, 3, 127, 127, generator=torch.Generator().manual_seed(0)) * 255
     with torch.inference_mode():
         ours, by_hand = network.backbone(images), features_by_hand(state, images)
     assert ours.shape == (1, 256, 6, 6)
-    assert torch.allclose(ours, by_hand, rtol=1e-4, atol=1e-4)
+    assert (ours - by_hand).abs().max() < 1e-5 * by_hand.abs().max()
 
 
 def test_weights_of_another_network_are_named(tmp_path):
