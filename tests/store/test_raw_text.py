@@ -89,9 +89,7 @@ def test_one_bad_file_spoils_no_other():
 
 
 def test_files_with_marks_of_windows():
-    assert np.array_equal(
-        parse_table(b"\xef\xbb\xbf1,2,3,4\r5,6,7,8"), [[1, 2, 3, 4], [5, 6, 7, 8]]
-    )
+    assert np.array_equal(table(b"\xef\xbb\xbf1,2,3,4\r5,6,7,8"), [[1, 2, 3, 4], [5, 6, 7, 8]])
 
 
 def test_other_columns():

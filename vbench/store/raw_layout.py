@@ -24,6 +24,8 @@ MOST_FILES = 200_000
 MOST_DEPTH = 6
 # Files that stand beside results and are none.
 BESIDE = frozenset({"readme", "source", "license", "licence", "speed", "fps", "list", "manifest"})
+# Other names of sequences: OTB-100 has only the second target of Human4.
+ALSO_CALLED = {"human4": "human4-2"}
 TIMES = frozenset({"times", "time", "Times"})
 _TIME = re.compile(r"[_-]times?$")
 _REPETITION = re.compile(r"\d{3}")
@@ -71,13 +73,9 @@ class ClipNames:
         self._clips = {plain(name): name for name in names}
         self._known: dict[str, tuple[str | None, str]] = {}
         self._found: dict[str, str | None] = {}
-        bases: dict[str, list[str]] = {}
-        for key, name in self._clips.items():
-            bases.setdefault(re.sub(r"-\d$", "", key), []).append(name)
-        # Human4-2 is the only target of its video, so "Human4" can mean nothing else.
-        for base, found in bases.items():
-            if len(found) == 1:
-                self._clips.setdefault(base, found[0])
+        for short, key in ALSO_CALLED.items():
+            if key in self._clips:
+                self._clips.setdefault(short, self._clips[key])
 
     def find(self, text: str) -> str | None:
         """Return the clip that `text` names."""

@@ -1,0 +1,160 @@
+"""Raw result files into a run folder, and a run folder into raw result files."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from vbench import catalogue
+from vbench.core.boxes import Boxes, Floats
+from vbench.core.clip import Clip
+from vbench.core.errors import NotReady, UnknownName, VBenchError
+from vbench.core.suite import Suite, read_card
+from vbench.core.trace import Kind, Trace
+from vbench.metrics.suite_score import Placed, Result
+from vbench.run.bench import Order
+from vbench.run.bench import run as run_bench
+from vbench.run.score_files import ResultFiles, read_path
+from vbench.store.files import locked
+from vbench.store.raw_export import Written, write_results
+from vbench.store.raw_results import read_seconds
+from vbench.store.raw_text import BadTable
+from vbench.store.run_folder import Manifest, MethodRecord, RunFolder, content_key
+
+
+def import_path(
+    path: Path, suite: Suite, out: Path, name: str | None = None, repair: bool = False
+) -> list[MethodRecord]:
+    """Keep the results of every tracker under `path` as methods of a run.
+
+    `name` is what the method is called, for a single tracker; else each keeps its own name.
+
+    Raises:
+        VBenchError: nothing is found; one name for several trackers; the folder is in use or holds
+            another suite.
+    """
+    found = read_path(path, suite, repair)
+    if name is not None and len(found) > 1:
+        names = ", ".join(files.name for files in found)
+        raise VBenchError(f"{path} holds {len(found)} trackers ({names}); name the folder of one")
+    folder = RunFolder(out)
+    run_bench(Order(suite=suite, plans=()), folder, _no_weights)
+    with locked(out):
+        manifest = folder.read()
+        records = [_keep(folder, manifest, suite, files, name or files.name) for files in found]
+        folder.write(manifest)
+    return records
+
+
+def export_run(
+    run: Path,
+    form: str,
+    out: Path,
+    methods: Sequence[str] = (),
+) -> dict[str, Written]:
+    """Write the boxes of a run's methods in a toolkit's format; by method, what was written.
+
+    Raises:
+        VBenchError: no such run, method or format; boxes of many objects; `out` not writable.
+    """
+    folder = RunFolder(run)
+    manifest = folder.read()
+    if manifest.task != "sot":
+        raise VBenchError(f"{run} holds detections of many objects; export knows single targets")
+    for name in methods:
+        if name not in manifest.methods:
+            raise UnknownName(f"method in {run}", name, manifest.methods)
+    written = {}
+    origin_px = _first_pixel(manifest.suite)
+    for name in methods or list(manifest.methods):
+        traces = _traces(folder, manifest, manifest.methods[name])
+        boxes = {clip: trace.boxes for clip, trace in traces.items()}
+        seconds = {clip: trace.seconds for clip, trace in traces.items()}
+        written[name] = write_results(form, out, name, boxes, seconds, origin_px)
+    return written
+
+
+def _first_pixel(suite: str) -> float:
+    """Where pixels count from in a suite's own files."""
+    try:
+        folder = Path(inspect.getfile(catalogue.load("suites", suite)))
+        card = read_card(folder.with_name(f"{suite.partition(':')[0]}.toml"))
+    except (VBenchError, OSError):
+        return 1.0
+    return float(card.rules.get("first_pixel", 1))
+
+
+def _traces(folder: RunFolder, manifest: Manifest, record: MethodRecord) -> dict[str, Trace]:
+    found = {clip: folder.trace(record, clip) for clip in manifest.clips}
+    return {clip: trace for clip, trace in found.items() if trace is not None}
+
+
+def _keep(
+    folder: RunFolder, manifest: Manifest, suite: Suite, files: ResultFiles, name: str
+) -> MethodRecord:
+    digest = hashlib.sha256()
+    traces: dict[str, Trace] = {}
+    problems: dict[str, str] = {}
+    for clip in suite.clips:
+        try:
+            boxes = _boxes(clip, files.results)
+        except ValueError as error:
+            problems[clip.name] = str(error)
+            continue
+        digest.update(clip.name.encode() + np.ascontiguousarray(boxes, "<f8").tobytes())
+        traces[clip.name] = _trace(boxes, _seconds(files, clip))
+    key = content_key({"imported": digest.hexdigest()})
+    record = MethodRecord(method=name, key=key, base=name, problems=problems)
+    manifest.methods[name] = record
+    for clip in suite.clips:
+        if clip.name in traces:
+            folder.save(record, clip, traces[clip.name])
+    return record
+
+
+def _boxes(clip: Clip, results: Mapping[str, Result]) -> Boxes:
+    found = results.get(clip.name, "no result")
+    if isinstance(found, str):
+        raise ValueError(found)
+    placed = found if isinstance(found, Placed) else Placed(found)
+    if placed.first:
+        raise ValueError(f"begins with frame {placed.first + 1}; a run holds whole clips")
+    if len(placed.boxes) != len(clip):
+        raise ValueError(f"{len(placed.boxes)} rows for {len(clip)} frames")
+    return placed.boxes
+
+
+def _seconds(files: ResultFiles, clip: Clip) -> Floats:
+    """Seconds of each frame, NaN where the tracker left no (whole) file of times."""
+    file = files.tracker.times.get(clip.name)
+    seconds = read_seconds(file) if file is not None else BadTable("none")
+    if isinstance(seconds, BadTable) or len(seconds) != len(clip):
+        return np.full(len(clip), np.nan)
+    return seconds
+
+
+def _trace(boxes: Boxes, seconds: Floats) -> Trace:
+    n = len(boxes)
+    kind = np.full(n, Kind.KEY, dtype=np.int8)
+    kind[0] = Kind.START
+    unknown = np.full(n, np.nan)
+    return Trace(
+        kind=kind,
+        objects=np.ones(n, dtype=np.int64),
+        carried=np.zeros(n, dtype=np.int64),
+        belief=unknown,
+        seconds=seconds,
+        cheap_seconds=unknown,
+        decode_seconds=unknown,
+        boxes=boxes,
+        scores=unknown,
+        labels=np.full(n, -1, dtype=np.int64),
+    )
+
+
+def _no_weights(*_: object) -> None:
+    raise NotReady("an imported method has no weights")

@@ -1,0 +1,191 @@
+"""Raw results in other toolkits' formats, and how far each format moves the boxes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vbench.core.boxes import Boxes, Floats, is_present
+from vbench.core.errors import NotReady, UnknownName
+from vbench.store.files import write_atomically
+from vbench.store.raw_text import BadTable, parse_table
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9.,+@=_\[\]-]")
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a toolkit writes results: `box` and `time` are paths, `%m` the method, `%c` the clip.
+
+    `number` is a printf format ("" writes every digit), `origin_px` where its pixels count from
+    (None: where those of the suite's own files do). `gap` is what stands where there is no box:
+    NaN, zeros, or no row.
+    """
+
+    summary: str
+    box: str
+    time: str = ""
+    delimiter: str = ","
+    number: str = ""
+    origin_px: float | None = None
+    gap: str = "NaN"
+
+
+FORMATS = {
+    "otb": Format("OTB: x,y,w,h", "%m/%c.txt"),
+    "otb-mat": Format("the MATLAB toolkit of OTB", "%m/%c_%m.mat"),
+    "otb-json": Format("the python toolkit of OTB", "%m/%c.json"),
+    "got10k": Format("got10k on OTB-like suites", "%m/%c.txt", "%m/times/%c_time.txt", ",", "%.3f"),
+    "got10k-submission": Format(
+        "GOT-10k: a folder a sequence, to be zipped",
+        "%m/%c/%c_001.txt",
+        "%m/%c/%c_time.txt",
+        ",",
+        "%.3f",
+    ),
+    "pysot": Format("pysot and pysot-toolkit: x,y,w,h from 0", "%m/%c.txt", origin_px=0.0),
+    "pytracking": Format(
+        "pytracking: whole pixels, tabs", "%m/%c.txt", "%m/%c_time.txt", "\t", "%d", gap="zeros"
+    ),
+    "uav": Format("UAV123: uav_NAME.txt, tabs", "%m/uav_%c.txt", delimiter="\t"),
+    "lasot": Format("LaSOT: TRACKER_tracking_result", "%m_tracking_result/%c.txt"),
+    "mot": Format("MOT: frame,id,x,y,w,h,1,-1,-1,-1", "%m/%c.txt", gap="no row"),
+}
+
+
+# Moves up to this are those of adding and taking off 1 px.
+NO_MOVE_PX = 1e-9
+
+
+@dataclass
+class Written:
+    """What an export wrote: files, how far boxes moved at most, and boxes that could not be told.
+
+    `gaps` are frames without a box that the format writes as something else than NaN.
+    """
+
+    files: int = 0
+    moved_px: float = 0.0
+    gaps: int = 0
+
+    def lines(self, form: str) -> list[str]:
+        """Say what was lost, one line each."""
+        said = []
+        if self.moved_px > NO_MOVE_PX:
+            said.append(f"{form} rounds: boxes moved by at most {self.moved_px:.3g} px")
+        if self.gaps:
+            said.append(f"{self.gaps} frames without a box are written as {FORMATS[form].gap}")
+        return said
+
+
+def format_of(name: str) -> Format:
+    """Return a format by its name. Raises UnknownName."""
+    if name not in FORMATS:
+        raise UnknownName("format", name, FORMATS)
+    return FORMATS[name]
+
+
+def write_results(
+    form: str,
+    out: Path,
+    method: str,
+    boxes: Mapping[str, Boxes],
+    seconds: Mapping[str, Floats] | None = None,
+    origin_px: float = 1.0,
+) -> Written:
+    """Write one method's boxes (n, 4) of each clip, and its seconds a frame where they are known.
+
+    `origin_px` is where pixels count from in the suite's own files.
+
+    Raises:
+        UnknownName: there is no such format.
+        VBenchError: `out` cannot be written.
+    """
+    chosen, written = format_of(form), Written()
+    origin = origin_px if chosen.origin_px is None else chosen.origin_px
+    shift = np.array([origin, origin, 0.0, 0.0])
+    for clip, own in boxes.items():
+        shifted = own + shift
+        content = WRITERS.get(form, _as_text)(shifted, chosen)
+        write_atomically(out / _path(chosen.box, method, clip), content)
+        written.files += 1
+        present = is_present(own)
+        written.gaps += 0 if chosen.gap == "NaN" else int((~present).sum())
+        if chosen.number:
+            written.moved_px = max(written.moved_px, _moved(shifted[present], chosen))
+        times = (seconds or {}).get(clip)
+        if chosen.time and times is not None and np.isfinite(times).all():
+            text = "".join(f"{value:.8f}\n" for value in times)
+            write_atomically(out / _path(chosen.time, method, clip), text.encode())
+            written.files += 1
+    return written
+
+
+def _path(pattern: str, method: str, clip: str) -> str:
+    named = {"%m": _UNSAFE.sub("-", method), "%c": _UNSAFE.sub("-", clip)}
+    return re.sub(r"%[mc]", lambda found: named[found.group()], pattern)
+
+
+def _moved(boxes: Boxes, chosen: Format) -> float:
+    read = parse_table(_as_text(boxes, chosen)) if len(boxes) else boxes
+    return 0.0 if isinstance(read, BadTable) or not len(read) else float(np.abs(read - boxes).max())
+
+
+def _as_text(boxes: Boxes, chosen: Format) -> bytes:
+    if chosen.gap == "zeros":
+        boxes = np.where(is_present(boxes)[:, None], boxes, 0.0)
+    lines = (chosen.delimiter.join(map(_written(chosen.number), row)) for row in boxes.tolist())
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _written(number: str) -> Callable[[float], str]:
+    def write(value: float) -> str:
+        if value != value:
+            return "NaN"
+        return number % value if number else repr(value).removesuffix(".0")
+
+    return write
+
+
+def _as_mot(boxes: Boxes, chosen: Format) -> bytes:
+    write = _written(chosen.number)
+    rows = (
+        ",".join([str(frame), "1", *map(write, row), "1", "-1", "-1", "-1"])
+        for frame, row in enumerate(boxes.tolist(), start=1)
+        if row[0] == row[0]
+    )
+    return ("\n".join(rows) + "\n").encode()
+
+
+def _as_json(boxes: Boxes, _: Format) -> bytes:
+    record = {"type": "rect", "len": len(boxes), "res": boxes.tolist(), "evalType": "OPE"}
+    return json.dumps([record]).encode()
+
+
+def _as_mat(boxes: Boxes, _: Format) -> bytes:
+    import io
+
+    try:
+        import scipy.io
+    except ModuleNotFoundError:
+        raise NotReady("writing .mat files needs scipy: pip install 'vbench[mat]'") from None
+    record = {"type": "rect", "res": boxes, "len": len(boxes), "annoBegin": 1, "startFrame": 1}
+    results = np.empty((1, 1), dtype=object)
+    results[0, 0] = record
+    buffer = io.BytesIO()
+    save: Any = scipy.io.savemat
+    save(buffer, {"results": results}, do_compression=True)
+    return buffer.getvalue()
+
+
+WRITERS: dict[str, Callable[[Boxes, Format], bytes]] = {
+    "mot": _as_mot,
+    "otb-json": _as_json,
+    "otb-mat": _as_mat,
+}
