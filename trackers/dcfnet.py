@@ -130,7 +130,7 @@ class DCFNet:
     def _spectra(self, frame: Image, factors: Floats) -> Tensor:
         """Spectra of windowed features at each of `factors`: complex (n, 32, 125, 63)."""
         crops = np.stack([self._crop(frame, factor) for factor in factors])
-        planes = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2)[:, [2, 1, 0]]
+        planes = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).flip(1)
         with torch.inference_mode():
             features = self.network(planes.float() - self.mean) * self.window
             spectra: Tensor = torch.fft.rfft2(features)
