@@ -11,6 +11,7 @@ from vbench.core.clip import Clip
 from vbench.core.frames import NoFrames
 from vbench.core.trace import Trace
 from vbench.core.vot_run import VotRun, run_in
+from vbench.metrics.bootstrap import intervals
 from vbench.metrics.metric import OVERLAP_METRICS
 from vbench.metrics.ope import PIXELS, OpeScores, Truths, score_ope
 from vbench.metrics.profiles import iou_thresholds, rules_of
@@ -34,6 +35,20 @@ def accuracy_of(
         return _vot(suite, profile, truths, runs)
     scored = _scored(suite, profile, truths, traces)
     return {} if scored is None else {name: scored.mean(name) for name in OVERLAP_METRICS}
+
+
+def plus_minus_of(
+    suite: str, task: str, profile: str, truths: Sequence[StoredTruth], traces: Sequence[Trace]
+) -> dict[str, float]:
+    """Half widths of 95 % bootstrap intervals over clips, for metrics that are means of clips."""
+    if task == "vid" or len(truths) < 2 or any(run_in(trace) for trace in traces):
+        return {}
+    scored = _scored(suite, profile, truths, traces)
+    if scored is None:
+        return {}
+    values = np.column_stack([scored.columns[name] for name in OVERLAP_METRICS])
+    found = intervals(values, scored.weights("success_auc"))
+    return {name: one.half for name, one in zip(OVERLAP_METRICS, found, strict=True)}
 
 
 def curve_of(

@@ -89,7 +89,10 @@ def tradeoff(frame: pd.DataFrame, title: str, x: str | None = None, y: str | Non
     axes.margins(x=0.12, y=0.14)
     axes.set_xlabel(AXES.get(x, x))
     axes.set_ylabel(AXES.get(y, y))
-    axes.set_title(title, loc="left", fontsize=10)
+    unknown = [m for m in frame["method"] if m not in set(shown["method"])]
+    if unknown:
+        title += f"\nnot shown, {x} unknown: {', '.join(unknown)}"
+    axes.set_title(title, loc="left", fontsize=9)
     colours = [style[m][0] for m in shown["method"]]
     place_labels(figure, axes, cost, accuracy, list(shown["method"]), colours)
     axes.plot([], [], color="0.6", lw=1.2, label="Pareto front (outlined marks)")

@@ -16,7 +16,7 @@ from vbench.core.trace import Trace
 from vbench.cost.latency import latency
 from vbench.cost.unit_costs import UnitCosts
 from vbench.metrics.metric import METRICS
-from vbench.report.accuracy import accuracy_of
+from vbench.report.accuracy import accuracy_of, plus_minus_of
 from vbench.report.video import by_class, by_distance, unscorable
 from vbench.store.files import write_atomically
 from vbench.store.run_folder import Manifest, MethodRecord, RunFolder
@@ -25,6 +25,8 @@ from vbench.store.traces import Corrupt, StoredTruth
 # Metrics come in the order of their table; accuracy stands before the interval, cost after it.
 NAMES = tuple(METRICS)
 ACCURACY = NAMES[: NAMES.index("interval")]
+# Ending of the column with half the width of a metric's 95 % interval.
+PM = "_pm"
 COST = NAMES[NAMES.index("interval") :]
 
 
@@ -217,6 +219,8 @@ def _summary_row(
     row["status"] = "ok" if len(done) == len(found) else ("partial" if done else "failed")
     if done:
         row |= _accuracy(manifest, truths, traces)
+        spread = plus_minus_of(manifest.suite, manifest.task, manifest.profile, truths, traces)
+        row |= {f"{name}{PM}": half for name, half in spread.items()}
         row |= cost_of(record, traces)
     row["params_m"] = record.params_m if record.params_m is not None else math.nan
     row["memory_mb"] = record.memory_mb if record.memory_mb is not None else math.nan
@@ -246,8 +250,9 @@ def _accuracy(
 
 def _ordered(frame: pd.DataFrame, first: list[str], last: list[str]) -> pd.DataFrame:
     """Put columns into their fixed order and leave out those that say nothing in any row."""
-    middle = [c for c in (*ACCURACY, *COST) if c in frame and frame[c].notna().any()]
-    known = {*first, *middle, *last, *ACCURACY, *COST}
+    named = [c for name in ACCURACY for c in (name, f"{name}{PM}")] + list(COST)
+    middle = [c for c in named if c in frame and frame[c].notna().any()]
+    known = {*first, *middle, *last, *named}
     others = [c for c in frame.columns if c not in known]
     return frame[[c for c in first if c in frame] + middle + others + last]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
 
 from vbench.core.errors import UnknownName, VBenchError
 from vbench.metrics.metric import METRICS
-from vbench.report.tables import ACCURACY, shown
+from vbench.report.tables import ACCURACY, PM, shown
 
 # What the terminal shows, in this order; everything is in the CSV.
 SHOWN = (
@@ -80,7 +81,14 @@ def _fitting(columns: list[str], rows: list[dict[str, str]], width: int) -> list
 def cells_as_text(frame: pd.DataFrame, columns: list[str]) -> list[dict[str, str]]:
     """Format all cells of `columns`."""
     rows = frame.to_dict(orient="records")
-    return [{column: shown(column, row[column]) for column in columns} for row in rows]
+    return [{column: _cell(row, column) for column in columns} for row in rows]
+
+
+def _cell(row: dict[Any, Any], column: str) -> str:
+    """Write a number with its 95 % interval behind it where there is one."""
+    half = row.get(f"{column}{PM}", math.nan)
+    text = shown(column, row[column])
+    return text if math.isnan(half) else f"{text}±{half:.2f}".replace("±0.", "±.")
 
 
 def marks(frame: pd.DataFrame) -> dict[tuple[int, str], int]:
@@ -102,7 +110,7 @@ def as_text(frame: pd.DataFrame, form: str) -> str:
     """Write a summary as markdown, LaTeX (booktabs) or CSV."""
     if form == "csv":
         return frame.to_csv(index=False).rstrip("\n")
-    columns = [str(c) for c in frame.columns if c != "problem"]
+    columns = [str(c) for c in frame.columns if c != "problem" and not c.endswith(PM)]
     rows = cells_as_text(frame, columns)
     styles = marks(frame)
     if form == "md":
