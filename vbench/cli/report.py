@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vbench.core.errors import VBenchError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from vbench.store.run_folder import Manifest, RunFolder
 
 FORMATS = ("table", "md", "csv", "latex", "json")
 PLOTS = ("tradeoff", "success", "precision")
@@ -30,6 +35,9 @@ def report(
     attribute: Annotated[
         str | None, typer.Option(help="Only clips with this attribute; 'all' lists each.")
     ] = None,
+    device_profile: Annotated[
+        str | None, typer.Option(help="Project onto a device: a profile's file, or jetson-nano.")
+    ] = None,
     parquet: Annotated[bool, typer.Option(help="Write the tables as parquet as well.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the plots; default RUN/plots.")
@@ -42,6 +50,7 @@ def report(
     """
     from vbench.cli.app import Exit, messages, print_json, tables
     from vbench.report.drawing import draw
+    from vbench.report.projection import projected_json, show_projection
     from vbench.report.tables import per_attribute, results_json, summary, write_tables
     from vbench.report.terminal import as_text, show_table, sorted_by
     from vbench.run.settings import load_settings
@@ -63,13 +72,23 @@ def report(
         else:
             found = sorted_by(summary(folder, manifest, attribute), sort)
         written = write_tables(folder, parquet)
+        projected = _projected(folder, manifest, device_profile)
         if form == "json":
-            print_json(results_json(folder, found))
+            print_json(results_json(folder, found) | projected_json(projected))
         elif form == "table":
             show_table(tables(), found, f"{manifest.suite} ({folder.path})")
+            if projected is not None:
+                show_projection(tables(), projected)
         else:
             print(as_text(found, form))
         if plot is not None:
             written += draw(folder, manifest, found, plot, out, x, y)
         console.print(f"written: {', '.join(str(path) for path in written)}", soft_wrap=True)
     return Exit.OK
+
+
+def _projected(folder: RunFolder, manifest: Manifest, profile: str | None) -> DataFrame | None:
+    from vbench.cost.device_profile import open_profile
+    from vbench.report.projection import projection_table
+
+    return None if profile is None else projection_table(folder, open_profile(profile), manifest)
