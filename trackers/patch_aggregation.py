@@ -27,7 +27,14 @@ from .patchnet_network import (
     split_patches,
     structural_weight,
 )
-from .patchnet_sparse import add_shifted, cells_of_windows, nested, nested_patches, quadrants
+from .patchnet_sparse import (
+    add_shifted,
+    cells_of_windows,
+    nested,
+    nested_patches,
+    objects_innermost,
+    quadrants,
+)
 from .peak import peak_scores
 from .template_matching import (
     CELL_PX,
@@ -71,9 +78,9 @@ class PatchAggregationNetwork(nn.Module):
         return conv2d(maps, self.w4)
 
     def taps(self) -> list[Tensor]:
-        """What is not zero of the weights: (4, 16), (4, 4), (4, 1), quadrant and out patch."""
+        """What is not zero of the weights: (4, out, 1, 1), quadrant and out patch."""
         taps = [read_taps(weight.detach()) for weight in (self.w2, self.w3, self.w4)]
-        return [nested(found)[..., 0, 0] for found in taps if found is not None]
+        return [nested(found) for found in taps if found is not None]
 
 
 def normed_patches(template: Tensor) -> tuple[Tensor, Tensor]:
@@ -93,14 +100,12 @@ def match(search: Tensor, kernels: Tensor, taps: Sequence[Tensor], stride: int) 
     Search (n, 3, 119, 119) without the mean, kernels (n, 64, 3, 8, 8) in the order of
     `nested_patches` -> scores (n, 7, 7).
     """
-    gain = normaliser(search, stride).permute(1, 2, 0)[..., None, None]
-    maps = quadrants(correlate(search, kernels, stride)) * gain
+    maps = correlate(search, kernels, stride) * objects_innermost(normaliser(search, stride))
     for layer, weight in enumerate(taps):
         if layer > 0 or stride == 1:
             maps = cells_of_windows(maps).amax(0)
-        maps = add_shifted(maps, weight)
-        maps = maps.view(*maps.shape[:3], 4, -1) if maps.shape[-1] > 1 else maps
-    return maps[..., 0].permute(2, 0, 1)
+        maps = add_shifted(quadrants(maps), weight)
+    return maps[:, 0]
 
 
 class PatchAggregation(TemplateMatching):

@@ -6,8 +6,8 @@ zeros masked (RalphMao/PatchNet, siamfc/optim.py), out patch (i, j) of a layer r
 maps added up. The scales of the first layer are folded into the template's kernels, whose order
 puts the four maps that are added side by side in every layer.
 
-Maps are (h, w, n, 4, out): channels last, the layout that the correlation leaves behind, quadrant
-and out patch. Offsets have two more dimensions in front, axis (y, x) and side (min, max).
+Maps are (n, 4, out, h, w), the second and third dimension quadrant and out patch. Offsets have two
+more in front, axis (y, x) and side (min, max).
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ QUADRANTS = ((0, 0), (0, 1), (1, 0), (1, 1))
 class SparsePatchNet:
     """A structured network: the taps of its layers, first index the quadrant (y, x) that is read.
 
-    kernels (64,) scale the template's kernels; scores3 (4, 4), scores4 (4, 1) have the out patch
-    as second index; offsets3 (4, 2, 2, 2, 4), offsets4 (4, 2, 2, 2, 1) have axis, out side, in
-    side, out patch. offset2 and offset3 (4, 2, 2) are the pools' additions: window cell, axis,
-    side; alpha2 and alpha3 their sharpness.
+    kernels (64,) scale the template's kernels; scores3 (4, 4, 1, 1) and scores4 (4, 1, 1, 1) have
+    the out patch as second index, offsets3 and offsets4 (4, 2, 2, 2, 1, out, 1, 1) have axis, out
+    side, in side and, after n, out patch. offset2 and offset3 (4, 2, 2, 1, ...) are the pools'
+    additions by window cell, axis, side; alpha2 and alpha3 their sharpness.
     """
 
     kernels: Tensor
@@ -68,10 +68,10 @@ class SparsePatchNet:
             return None
         return cls(
             nested(scores[0]).flatten(),
-            nested(scores[1])[..., 0, 0],
-            nested(scores[2])[..., 0, 0],
-            nested(offsets[0]).movedim(1, -1).contiguous(),
-            nested(offsets[1]).movedim(1, -1).contiguous(),
+            nested(scores[1]),
+            nested(scores[2]),
+            nested(offsets[0]).movedim(1, -1)[:, :, :, :, None, :, None, None],
+            nested(offsets[1]).movedim(1, -1)[:, :, :, :, None, :, None, None],
             _additions(network.pool2),
             _additions(network.pool3),
             network.pool2.alpha.item(),
@@ -87,29 +87,35 @@ class SparsePatchNet:
     def match(self, search: Tensor, folded: Tensor) -> tuple[Tensor, Tensor]:
         """As `PatchNetwork.match`: scores (n, 1, r, r), offsets (n, 4, r, r)."""
         maps = quadrants(correlate(search, folded, stride=2))
-        gain = normaliser(search, 2, self.batch_coupled).permute(1, 2, 0).contiguous()
-        scores = add_shifted(maps, shifted(gain[..., None, None].expand(-1, -1, -1, 4, 1)))
+        gain = objects_innermost(normaliser(search, 2, self.batch_coupled))
+        scores = add_shifted(maps, shifted(gain[:, None].expand(-1, 4, -1, -1, -1)))
 
-        scores, share = soft_select(scores.view(*scores.shape[:3], 4, 4), self.alpha2)
-        offsets = (self.offset2.flatten(1).t() @ share.flatten(1)).view(2, 2, *share.shape[1:])
+        scores, share = soft_select(quadrants(scores), self.alpha2)
+        offsets = (self.offset2.reshape(4, SIDES).t() @ share.flatten(1)).view(
+            2, 2, *share.shape[1:]
+        )
         offsets = add_shifted_offsets(offsets, self.offsets3)
         scores = add_shifted(scores, self.scores3)
 
-        scores, share = soft_select(scores[..., None], self.alpha3)
-        moved = cells_of_windows(offsets[..., None]) + self.offset3.view(4, 2, 2, 1, 1, 1, 1, 1)
-        offsets = (share[:, None, None] * moved).sum(0)
-        offsets = add_shifted_offsets(offsets, self.offsets4)
+        scores, share = soft_select(quadrants(scores), self.alpha3)
+        moved = cells_of_windows(offsets[:, :, :, :, None]) + self.offset3
+        offsets = add_shifted_offsets((share[:, None, None] * moved).sum(0), self.offsets4)
         scores = add_shifted(scores, self.scores4)
-        return scores.permute(2, 3, 0, 1), offsets.flatten(0, 1).permute(3, 4, 0, 1, 2)[:, 0]
+        return scores, offsets[:, :, :, 0].flatten(0, 1).transpose(0, 1)
 
 
-def quadrants(responses: Tensor) -> Tensor:
-    """Responses (n, 64, h, w) to kernels in the order of `nested_patches`, as (h, w, n, 4, 16)."""
-    return torch.unflatten(responses, 1, (4, 16)).permute(3, 4, 0, 1, 2)
+def objects_innermost(gain: Tensor) -> Tensor:
+    """A map for each object (n, h, w) as (n, 1, h, w), in memory as the correlation's maps lie."""
+    return gain.permute(1, 2, 0).contiguous().permute(2, 0, 1)[:, None]
+
+
+def quadrants(maps: Tensor) -> Tensor:
+    """Maps (n, c, h, w) in the order of `nested_patches` as (n, 4, c / 4, h, w)."""
+    return torch.unflatten(maps, 1, (4, maps.shape[1] // 4))
 
 
 def add_shifted(maps: Tensor, scales: Sequence[Tensor] | Tensor) -> Tensor:
-    """One layer of scores: four shifted maps, each times its scale, added up."""
+    """One layer of scores: four shifted maps, each times its scale, added up; (n, out, h, w)."""
     parts = shifted(maps)
     total = parts[0] * scales[0]
     for part, scale in zip(parts[1:], scales[1:], strict=True):
@@ -123,30 +129,30 @@ def add_shifted_offsets(offsets: Tensor, scales: Tensor) -> Tensor:
     total = offsets.new_zeros(parts[0].shape)
     for part, scale in zip(parts, scales, strict=True):
         for side in (0, 1):
-            total.addcmul_(part[:, side, None], scale[:, :, side, None, None, None])
+            total.addcmul_(part[:, side, None], scale[:, :, side])
     return total
 
 
 def shifted(maps: Tensor) -> list[Tensor]:
-    """The four views of maps (..., h, w, n, 4, out) that a layer adds: (..., h-4, w-4, n, out)."""
-    h, w = maps.shape[-5] - SHIFT, maps.shape[-4] - SHIFT
+    """The four views of maps (..., 4, out, h, w) that a layer adds: (..., out, h - 4, w - 4)."""
+    h, w = maps.shape[-2] - SHIFT, maps.shape[-1] - SHIFT
     return [
-        maps[..., SHIFT * y : SHIFT * y + h, SHIFT * x : SHIFT * x + w, :, quadrant, :]
+        maps[..., quadrant, :, SHIFT * y : SHIFT * y + h, SHIFT * x : SHIFT * x + w]
         for quadrant, (y, x) in enumerate(QUADRANTS)
     ]
 
 
 def soft_select(scores: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
-    """Pool scores (h, w, n, 4, out) by 2x2: their maximum, and each cell's share (4, h/2, ...)."""
+    """Pool scores (..., h, w) by 2x2: their maximum, and each cell's share (4, ..., h/2, w/2)."""
     cells = cells_of_windows(scores)
     return cells.amax(0), torch.softmax(cells * alpha, dim=0)
 
 
 def cells_of_windows(maps: Tensor) -> Tensor:
-    """The four cells of every 2x2 window of maps (..., h, w, n, 4, out), as first dimension."""
-    h, w = maps.shape[-5], maps.shape[-4]
-    grid = maps.reshape(*maps.shape[:-5], h // 2, 2, w // 2, 2, *maps.shape[-3:])
-    return grid.movedim((-6, -4), (0, 1)).flatten(0, 1)
+    """The four cells of every 2x2 window of maps (..., h, w): (4, ..., h / 2, w / 2)."""
+    h, w = maps.shape[-2:]
+    grid = torch.unflatten(torch.unflatten(maps, -1, (w // 2, 2)), -3, (h // 2, 2))
+    return grid.movedim((-3, -1), (0, 1)).flatten(0, 1)
 
 
 def nested_patches(kernels: Tensor) -> Tensor:
@@ -171,7 +177,9 @@ def nested(taps: Tensor) -> Tensor:
 
 def _additions(pool: SoftSelectPool) -> Tensor:
     """A pool's offsets as window cell, axis, side."""
-    return pool.offset_addi.detach().view(2, 2, 4).permute(2, 0, 1)
+    return (
+        pool.offset_addi.detach().view(2, 2, 4).permute(2, 0, 1)[..., None, None, None, None, None]
+    )
 
 
 def _axes(taps: Tensor | None) -> Tensor | None:
