@@ -16,6 +16,7 @@ DTB70 = "Li & Yeung, Visual Object Tracking for Unmanned Aerial Vehicles, AAAI 2
 NFS = "Kiani Galoogahi et al., Need for Speed, ICCV 2017"
 TCOLOR = "Liang, Blasch & Ling, Encoding Color Information for Visual Tracking, TIP 2015"
 VOT = "Kristan et al., The Visual Object Tracking VOT{} challenge results"
+VID = "Russakovsky et al., ImageNet Large Scale Visual Recognition Challenge, IJCV 2015"
 
 SUITES: dict[str, Entry] = {
     "synth-sot": Entry(
@@ -48,6 +49,7 @@ SUITES: dict[str, Entry] = {
         f"vot{year}": Entry("vot:load", f"VOT{year} short-term challenge", VOT.format(year))
         for year in range(2013, 2020)
     },
+    "imagenet-vid": Entry("imagenet_vid:load", "ImageNet VID val, 555 snippets, 30 classes", VID),
     "files": Entry(
         "files:load", "your own images or videos with a box file beside each", takes="PATH"
     ),
