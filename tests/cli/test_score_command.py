@@ -241,3 +241,13 @@ def test_whole_json_is_one_object(world, capsys):
     ran = score(capsys, "raw", "--json", "--profile", "got10k")
     assert json.loads(ran.out)["profile"] == "got10k"
     assert len(ran.out.strip().splitlines()) == 1
+
+
+def test_against_compares_clip_by_clip(world, capsys):
+    found = by_name(score(capsys, "raw", "--json", "--against", "good"))
+    assert "against" not in found["good"]
+    gap = found["near"]["against"]["success_auc"]
+    assert gap["difference"] < 0
+    assert gap["clips"] == 4
+    assert "near - good, 4 clips: success_auc -0." in score(capsys, "raw", "--against", "good").out
+    assert "did you mean 'good'" in score(capsys, "raw", "--against", "goood").one_line()

@@ -1,14 +1,17 @@
 """A method on a suite: coverage beside every number, and no mean that hides missing clips."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from vbench.core.clip import Clip
+from vbench.core.errors import VBenchError
 from vbench.core.frames import NoFrames
 from vbench.core.suite import Card, Suite
 from vbench.metrics.explain import explain
 from vbench.metrics.profiles import PROFILES
-from vbench.metrics.suite_score import Placed, Scorer, score
+from vbench.metrics.suite_score import Placed, Scorer, differences, score
 
 
 def clip(name, n=10, tags=()):
@@ -132,3 +135,23 @@ def test_explained_frames_are_those_that_a_rule_touches(suite):
     causes = {cause.rule: cause for cause in rows["got10k"].causes}
     assert causes["first_frame"].frames == 1
     assert causes["invalid_success"].frames == 4
+
+
+def test_got10k_leaves_out_frames_flagged_absent(suite):
+    flagged = replace(suite.clips[0], frame_tags={"absence": np.arange(10) >= 6})
+    got10k = Suite(Card("got10k-val", "mine", "sot", 1), [flagged])
+    results = {"a": flagged.truth + [[1000, 0, 0, 0]] * (np.arange(10)[:, None] >= 6)}
+    assert score(got10k, results, "got10k").metrics["ao"] == pytest.approx(1)
+    assert score(got10k, results, "vbench").metrics["ao"] == pytest.approx(0.6)
+
+
+def test_differences_are_paired_by_clip(suite):
+    results = perfect(suite)
+    worse = {name: boxes + [0, 1, 0, 0] for name, boxes in results.items() if name != "b"}
+    found = differences(score(suite, results), score(suite, worse))
+    assert found["ao"].clips == 2
+    assert found["ao"].interval.mean == pytest.approx(1 - 9 / 11)
+    assert found["ao"].interval.half == pytest.approx(0, abs=1e-12)
+    assert found["ao"].clear
+    with pytest.raises(VBenchError, match="no clip in common"):
+        differences(score(suite, results), score(suite, {}))

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vbench.core.errors import VBenchError
+from vbench.core.errors import UnknownName, VBenchError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from vbench.core.suite import Suite
+    from vbench.metrics.bootstrap import Difference
     from vbench.metrics.explain import Explanation
     from vbench.metrics.suite_score import Remark, Scores
 
@@ -24,6 +25,8 @@ DATA = typer.Option(help="Folder of images and annotations.")
 ANNOTATIONS = typer.Option(help="Folder of annotations; scoring needs no images.")
 REPAIR = typer.Option(help="Mend what is named as odd, as the names say.")
 JSON = typer.Option("--json", help="One JSON object on stdout.")
+# What may differ in remarks that are folded.
+NUMBERS = re.compile(r"\d+(?= rows| frames)")
 # Most clips that a remark names, and most lines of remarks; --json has all of them.
 REMARKS = 8
 LINES = 20
@@ -48,6 +51,9 @@ def score(
         bool, typer.Option(help="Print means even where clips are missing.")
     ] = False,
     by: Annotated[str | None, typer.Option(help="attribute or clip: a row for each.")] = None,
+    against: Annotated[
+        str | None, typer.Option(help="Tracker to compare the others with, clip by clip.")
+    ] = None,
     json: Annotated[bool, JSON] = False,
 ) -> int:
     """Score raw result files of any number of trackers.
@@ -62,11 +68,13 @@ def score(
     opened = open_suite(suite, data, annotations)
     found = score_path(path, opened, profile, repair, allow_partial)
     found.sort(key=lambda scores: -scores.metrics.get("success_auc", -1.0))
+    compared = _compared(found, against) if against is not None else {}
     if json:
-        print_json(_as_json(opened, found, by))
+        print_json(_as_json(opened, found, by, compared))
     else:
         console = tables()
         _show(console, opened, found)
+        _show_compared(console, against, compared)
         if by is not None:
             _show_rows(console, found, by)
         for scores in found:
@@ -120,7 +128,23 @@ def open_suite(suite: str, data: Path | None, annotations: Path | None) -> Suite
     return catalogue.open_suite(part.name, data, annotations, dict(part.parameters))
 
 
-def _as_json(suite: Suite, found: Sequence[Scores], by: str | None) -> dict[str, Any]:
+def _compared(found: Sequence[Scores], against: str) -> dict[str, dict[str, Difference]]:
+    """Differences of every other tracker from one of them, by name and metric."""
+    from vbench.metrics.suite_score import differences
+
+    named = {scores.name: scores for scores in found}
+    if against not in named:
+        raise UnknownName("tracker here", against, named)
+    others = [scores for scores in found if scores.name != against and scores.clips]
+    return {scores.name: differences(scores, named[against]) for scores in others}
+
+
+def _as_json(
+    suite: Suite,
+    found: Sequence[Scores],
+    by: str | None,
+    compared: Mapping[str, Mapping[str, Difference]],
+) -> dict[str, Any]:
     results = []
     for scores in found:
         entry = scores.as_json()
@@ -131,6 +155,16 @@ def _as_json(suite: Suite, found: Sequence[Scores], by: str | None) -> dict[str,
             }
         elif by == "clip":
             entry["by_clip"] = scores.per_clip()
+        if scores.name in compared:
+            entry["against"] = {
+                name: {
+                    "difference": one.interval.mean,
+                    "plus_minus": one.interval.half,
+                    "clips": one.clips,
+                    "p": one.p,
+                }
+                for name, one in compared[scores.name].items()
+            }
         results.append(entry)
     profile = found[0].rules.name
     return {"schema": 1, "suite": suite.name, "profile": profile, "results": results}
@@ -141,7 +175,8 @@ def _show(console: Console, suite: Suite, found: Sequence[Scores]) -> None:
 
     names = [n for n in _columns(suite) if any(n in s.metrics for s in found)]
     title = f"{suite.name}, profile {found[0].rules.title}; +- is a 95 % interval over clips"
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    console.print(title, soft_wrap=True)
+    table = Table(box=None, pad_edge=False)
     for column in ("name", "clips", "status", *names):
         table.add_column(column, justify="left" if column == "name" else "right", no_wrap=True)
     for scores in found:
@@ -150,6 +185,20 @@ def _show(console: Console, suite: Suite, found: Sequence[Scores]) -> None:
     console.print(table)
     if any(not s.meant for s in found):
         console.print("no mean where clips are missing; --allow-partial prints it, marked n/N")
+
+
+def _show_compared(
+    console: Console, against: str | None, compared: Mapping[str, Mapping[str, Difference]]
+) -> None:
+    for name, found in compared.items():
+        parts = [
+            f"{metric} {one.interval.mean:+.3f} +-{one.interval.half:.3f} (p {one.p:.3f})"
+            for metric, one in found.items()
+            if metric in ("success_auc", "precision_20px", "ao")
+        ]
+        clips = next(iter(found.values())).clips
+        line = f"{name} - {against}, {clips} clips: {', '.join(parts)}"
+        console.print(line, soft_wrap=True, markup=False)
 
 
 def _columns(suite: Suite) -> tuple[str, ...]:
@@ -196,7 +245,7 @@ def folded(remarks: Sequence[Remark]) -> list[str]:
     """Fold remarks that differ only in the clip and in numbers onto one line each."""
     groups: dict[str, list[Remark]] = {}
     for remark in remarks:
-        groups.setdefault(re.sub(r"\d+", "..", remark.what), []).append(remark)
+        groups.setdefault(NUMBERS.sub("..", remark.what), []).append(remark)
     lines = []
     for what, group in groups.items():
         named = [remark.clip for remark in group if remark.clip]

@@ -41,6 +41,7 @@ class Rules:
     origin_px: coordinate of the image's first pixel in the toolkit's files.
     centre_origin_px: the same where it tests centres (0.5 less where a centre is x + (w-1)/2).
     error_decimals: decimals to which it rounds centre errors. bounded: boxes are cut at the frame.
+    absent_tag: flag of single frames that have no target whatever the box says.
     saved: printf format in which it writes boxes.
     """
 
@@ -65,6 +66,7 @@ class Rules:
     centre_origin_px: float = 1.0
     error_decimals: int | None = None
     bounded: bool = False
+    absent_tag: str = ""
     saved: str = "%.17g"
 
     @property
@@ -84,6 +86,7 @@ RULES = {
     "invalid_normalised": "what frames without a target count as, for normalised precision",
     "no_size": "predictions with w or h = 0",
     "no_box": "predictions with NaN or a negative size",
+    "absent_tag": "frames that are flagged as without a target",
     "first_frame": "the first frame",
     "short": "results shorter than the truth",
     "long": "results longer than the truth",
@@ -199,6 +202,7 @@ def rules_of(profile: str, suite: str = "") -> Rules:
             average="frames",
             normalised_by="nothing",
             bounded=True,
+            absent_tag="absence",
         )
     if profile == "got10k" and suite and not suite.startswith(("uav", "lasot")):
         # Only its UAV123 and LaSOT experiments leave frames out; elsewhere NaN and empty boxes are

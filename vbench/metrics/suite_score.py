@@ -9,11 +9,11 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from vbench.core.boxes import Boxes, Floats, Ints, is_present
+from vbench.core.boxes import Boxes, Floats, Ints, absent, is_present
 from vbench.core.clip import Clip
-from vbench.core.errors import ClipFailed
+from vbench.core.errors import ClipFailed, VBenchError
 from vbench.core.suite import Suite
-from vbench.metrics.bootstrap import Interval, intervals
+from vbench.metrics.bootstrap import Difference, Interval, difference, intervals
 from vbench.metrics.metric import OVERLAP_METRICS
 from vbench.metrics.ope import (
     FrameValues,
@@ -140,6 +140,25 @@ class Scores:
         }
 
 
+def differences(ours: Scores, theirs: Scores, seed: int = 0) -> dict[str, Difference]:
+    """Paired differences ours - theirs by metric, over the clips that both have, equally weighted.
+
+    Raises:
+        VBenchError: they have no clip in common.
+    """
+    other = {clip.name: i for i, clip in enumerate(theirs.clips)}
+    pairs = [(i, other[clip.name]) for i, clip in enumerate(ours.clips) if clip.name in other]
+    if not pairs:
+        raise VBenchError(f"'{ours.name}' and '{theirs.name}' have no clip in common")
+    a, b = np.array(pairs).T
+    found = {}
+    for name in OVERLAP_METRICS:
+        mine, yours = ours.scored.columns[name][a], theirs.scored.columns[name][b]
+        if not np.isnan(mine - yours).all():
+            found[name] = difference(mine, yours, seed)
+    return found
+
+
 class Scorer:
     """Scores any number of results on one suite; what depends on the truth is laid out once."""
 
@@ -157,9 +176,8 @@ class Scorer:
             Remark(c, "the suite has no ground truth for it") for c in sorted(without)
         ]
         self.total = max(suite.card.clips, len(suite.clips))
-        self._truths = Truths(
-            [clip.truth for clip in self.clips], [clip.known_size for clip in self.clips]
-        )
+        self._truth = {clip.name: self._seen(clip) for clip in self.clips}
+        self._truths = Truths(list(self._truth.values()), [clip.known_size for clip in self.clips])
 
     def score(
         self,
@@ -203,12 +221,20 @@ class Scorer:
                 problems.append(Remark(clip.name, str(error)))
         return kept, problems
 
+    def _seen(self, clip: Clip) -> Boxes:
+        """Truth of a clip, without the frames that the rules take as flagged absent."""
+        flags = clip.frame_tags.get(self.rules.absent_tag)
+        if flags is None or not flags.any():
+            return clip.truth
+        return np.where(flags[:, None], absent(1), clip.truth)
+
     def _paired(self, clip: Clip, found: Result) -> tuple[Boxes, Boxes]:
         """Truth and result of a clip, if the rules take them. Raises ClipFailed."""
         if isinstance(found, str):
             raise ClipFailed(found)
         placed = found if isinstance(found, Placed) else Placed(found)
-        truth = clip.truth[placed.first :] if placed.first else clip.truth
+        truth = self._truth[clip.name]
+        truth = truth[placed.first :] if placed.first else truth
         try:
             fitted(truth, placed.boxes, self.rules)
         except ClipFailed as error:
@@ -217,7 +243,7 @@ class Scorer:
 
     def _truths_of(self, kept: Sequence[Pair]) -> Truths:
         whole = len(kept) == len(self.clips)
-        if whole and all(truth is clip.truth for clip, truth, _ in kept):
+        if whole and all(truth is self._truth[clip.name] for clip, truth, _ in kept):
             return self._truths
         return Truths([truth for _, truth, _ in kept], [clip.known_size for clip, _, _ in kept])
 
