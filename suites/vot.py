@@ -197,27 +197,38 @@ def _truth(rows: Sequence[Any]) -> tuple[Floats | None, Boxes]:
     """
     if not rows:
         raise ClipFailed("the ground truth is empty")
-    regions, widths = np.full((len(rows), 8), np.nan), set()
-    for index, row in enumerate(rows):
-        try:
-            numbers = np.array(row, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise ClipFailed(f"ground truth row {index + 1} is no row of numbers") from None
-        if numbers.shape == (4,):
-            x, y, w, h = numbers
-            numbers = np.array([x, y, x + w, y, x + w, y + h, x, y + h])
-            widths.add(4)
-        elif numbers.shape == (8,):
-            widths.add(8)
-        else:
-            raise ClipFailed(f"ground truth row {index + 1}: neither a box nor a polygon")
-        if np.abs(np.nan_to_num(numbers)).max() > FAR_PX:
-            raise ClipFailed(f"ground truth row {index + 1}: no region of an image")
-        regions[index] = numbers
+    widths = {len(row) if isinstance(row, list | tuple) else 0 for row in rows}
+    if not widths <= {4, 8}:
+        bad = next(i for i, row in enumerate(rows) if not isinstance(row, list | tuple)
+                   or len(row) not in (4, 8))  # fmt: skip
+        raise ClipFailed(f"ground truth row {bad + 1}: neither a box nor a polygon")
+    regions = np.empty((len(rows), 8))
+    for width in widths:
+        places = [index for index, row in enumerate(rows) if len(row) == width]
+        numbers = _numbers([rows[index] for index in places], places)
+        regions[places] = numbers if width == 8 else _corners(numbers)
+    far = np.abs(np.nan_to_num(regions)).max(axis=1) > FAR_PX
+    if far.any():
+        raise ClipFailed(f"ground truth row {far.argmax() + 1}: no region of an image")
     here = np.isfinite(regions).all(axis=1)
     truth = absent(len(rows))
     truth[here] = around_polygons(regions[here])
     return (None if widths == {4} else regions), truth
+
+
+def _numbers(rows: Sequence[Any], places: Sequence[int]) -> Floats:
+    try:
+        return np.array(rows, dtype=np.float64)
+    except (TypeError, ValueError):
+        for place, row in zip(places, rows, strict=True):
+            if not all(isinstance(value, int | float) for value in row):
+                raise ClipFailed(f"ground truth row {place + 1} is no row of numbers") from None
+        raise
+
+
+def _corners(boxes: Floats) -> Floats:
+    x, y, w, h = boxes.T
+    return np.stack([x, y, x + w, y, x + w, y + h, x, y + h], axis=1)
 
 
 def _flags(column: Sequence[Any], rows: int) -> Bools:

@@ -219,4 +219,5 @@ def test_clips_without_results_are_left_out_not_counted_as_lost(profile):
     assert found.clips == ("a",)
     assert found.frames == 40
     assert found.accuracy == found.eao == pytest.approx(1)
-    assert np.isnan(found.clip_accuracy).tolist() == [False, True]
+    assert found.by_clip["accuracy"].tolist() == [pytest.approx(1)]
+    assert found.by_clip["counted"].tolist() == [30]

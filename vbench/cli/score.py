@@ -61,11 +61,15 @@ def score(
     Example: vbench score results/OTB100 --suite otb2015 --profile otb-matlab
     """
     from vbench.cli.app import Exit, messages, print_json, tables
+    from vbench.cli.vot_tables import score_vot
     from vbench.run.score_files import score_path
+    from vbench.run.score_vot import is_vot
 
     if by not in (None, "attribute", "clip"):
         raise VBenchError(f"--by '{by}': choose attribute or clip")
     opened = open_suite(suite, data, annotations)
+    if is_vot(opened, profile):
+        return score_vot(path, opened, profile, allow_partial, by, json)
     found = score_path(path, opened, profile, repair, allow_partial)
     found.sort(key=lambda scores: -scores.metrics.get("success_auc", -1.0))
     compared = _compared(found, against) if against is not None else {}
@@ -95,10 +99,14 @@ def explain(
     Example: vbench explain results/OTB100/KCF --suite otb2015
     """
     from vbench.cli.app import Exit, print_json, tables
+    from vbench.cli.vot_tables import explain_vot
     from vbench.metrics.explain import explain as explained
     from vbench.run.score_files import read_path
+    from vbench.run.score_vot import is_vot
 
     opened = open_suite(suite, data, annotations)
+    if is_vot(opened, None):
+        return explain_vot(path, opened, json)
     found = {f.name: explained(opened, f.results) for f in read_path(path, opened, repair)}
     if json:
         results = [

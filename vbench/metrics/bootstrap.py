@@ -92,6 +92,11 @@ def difference(
     return Difference(interval, len(gap), min(1.0, 2 * other))
 
 
+def drawn_clips(clips: int, seed: int = 0, draws: int = DRAWS) -> Floats:
+    """How often each clip is in each draw (draws, clips); the draws that `intervals` uses."""
+    return _draws(clips, seed, draws)
+
+
 @lru_cache(maxsize=8)
 def _draws(clips: int, seed: int, draws: int) -> Floats:
     """How often each clip is in each draw (draws, clips)."""

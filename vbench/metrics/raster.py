@@ -136,9 +136,13 @@ def pixel_counts(
     counts = Pixels(*(np.full(len(given), -1, dtype=np.int64) for _ in range(3)))
     points = given.drawn(truth.convention)
     window, drawn, plain = _windows(truth, points, limits, truth.known & given.known)
-    fast = drawn & plain & truth.packed & are_upright(points)
-    _count_boxes(truth, points, limits, window, np.flatnonzero(fast), counts)
-    _count_any(truth, points, window, np.flatnonzero(drawn & ~fast), counts)
+    packed, upright = drawn & plain & truth.packed, are_upright(points)
+    _count_boxes(truth, points, limits, window, np.flatnonzero(packed & upright), counts)
+    rest = np.flatnonzero(packed & ~upright)
+    if len(rest):
+        rest = _count_packed(truth, points, limits, window, rest, counts)
+    others = np.concatenate([rest, np.flatnonzero(drawn & ~packed)])
+    _count_any(truth, points, window, np.sort(others), counts)
     return counts
 
 
@@ -191,6 +195,34 @@ def _may_meet(low1: Reals, high1: Reals, low2: Reals, high2: Reals) -> Bools:
     return meet
 
 
+class Settled(NamedTuple):
+    """Packed rows as they are in the windows of all pairs: left, right, and pixels (n,)."""
+
+    left: Whole
+    right: Whole
+    area: Ints
+
+
+def _settled(truth: Rastered, limits: Floats | None, window: Window, pairs: Ints) -> Settled:
+    """Move tied rows to where they are in their windows, and cut areas at the image border."""
+    rows = truth.rows
+    left, right, area = rows.left, rows.right, rows.area.copy()
+    if len(rows.ties):
+        fixed = retied(rows, window.x.astype(np.float64), truth.convention)
+        wrong = np.flatnonzero((fixed[0] != left[rows.ties]) | (fixed[1] != right[rows.ties]))
+        if len(wrong):
+            line = rows.ties[wrong]
+            before = right[line].astype(np.int64) - left[line]
+            left, right = left.copy(), right.copy()
+            left[line], right[line] = fixed[0][wrong], fixed[1][wrong]
+            after = right[line].astype(np.int64) - left[line]
+            np.add.at(area, rows.tie_owner[wrong], after - before)
+    if limits is not None:
+        cut = pairs[_pokes_out(truth, limits, pairs)]
+        area[cut] = _cut_area(rows, left, right, cut, window)
+    return Settled(left, right, area)
+
+
 def _count_boxes(
     truth: Rastered,
     points: Reals,
@@ -200,25 +232,44 @@ def _count_boxes(
     counts: Pixels,
 ) -> None:
     """Count pairs of a packed polygon and an upright box: the box's rows are all alike."""
-    rows, convention = truth.rows, truth.convention
-    left, right, area = rows.left, rows.right, rows.area.copy()
-    if len(rows.ties):
-        fixed = retied(rows, window.x.astype(np.float64), convention)
-        wrong = np.flatnonzero((fixed[0] != left[rows.ties]) | (fixed[1] != right[rows.ties]))
-        if len(wrong):
-            line = rows.ties[wrong]
-            before = right[line].astype(np.int64) - left[line]
-            left, right = left.copy(), right.copy()
-            left[line], right[line] = fixed[0][wrong], fixed[1][wrong]
-            after = right[line].astype(np.int64) - left[line]
-            np.add.at(area, rows.tie_owner[wrong], after - before)
-    box = _drawn_boxes(points[pairs], window, pairs, convention)
-    if limits is not None:
-        cut = pairs[_pokes_out(truth, limits, pairs)]
-        area[cut] = _cut_area(rows, left, right, cut, window)
+    left, right, area = _settled(truth, limits, window, pairs)
+    box = _drawn_boxes(points[pairs], window, pairs, truth.convention)
     counts.first[pairs] = area[pairs]
     counts.second[pairs] = np.prod(np.maximum(box[1] - box[0] + 1, 0), axis=1)
-    counts.both[pairs] = _meeting(rows, left, right, pairs, box)
+    counts.both[pairs] = _meeting(truth.rows, left, right, pairs, box)
+
+
+def _count_packed(
+    truth: Rastered,
+    points: Reals,
+    limits: Floats | None,
+    window: Window,
+    pairs: Ints,
+    counts: Pixels,
+) -> Ints:
+    """Count pairs of two packed polygons; return the pairs whose second cannot be packed."""
+    given = points[pairs].astype(np.float64)
+    other = rastered(given, bounded=limits is not None, convention=truth.convention)
+    chosen = pairs[other.packed]
+    both = truth.take(chosen), other.take(np.flatnonzero(other.packed))
+    here = Window(window.x[chosen], window.y[chosen], window.width[chosen], window.height[chosen])
+    cut = None if limits is None else limits[chosen]
+    every = np.arange(len(chosen))
+    sides = [_settled(one, cut, here, every) for one in both]
+    top = here.y.astype(np.int64)
+    low = np.maximum.reduce([top, *(one.rows.top for one in both)])
+    ends = [one.rows.top + one.rows.count - 1 for one in both]
+    high = np.minimum.reduce([top + here.height - 1, *ends])
+    (first, begin, count), (second, _, _) = (_pick(one.rows, every, low, high) for one in both)
+    edge = here.x.astype(np.int64)
+    inner = np.minimum(sides[0].right[first], sides[1].right[second]).astype(np.int64)
+    inner = np.minimum(inner, np.repeat(edge + here.width - 1, count)) + 1
+    inner -= np.maximum(
+        np.maximum(sides[0].left[first], sides[1].left[second]), np.repeat(edge, count)
+    )
+    counts.first[chosen], counts.second[chosen] = sides[0].area, sides[1].area
+    counts.both[chosen] = sums(np.maximum(inner, 0), begin, count)
+    return pairs[~other.packed]
 
 
 def _drawn_boxes(

@@ -8,10 +8,17 @@ from math import exp
 
 import numpy as np
 
-from vbench.core.boxes import Bools, Floats
+from vbench.core.boxes import Bools, Floats, Ints
 from vbench.core.errors import VBenchError
 from vbench.core.vot_run import VotRun
-from vbench.metrics.vot_curve import Fragment, averaged, cut, expected_overlaps
+from vbench.metrics.vot_curve import (
+    Fragment,
+    averaged,
+    cut,
+    expected_overlaps,
+    part_of,
+    weighed,
+)
 from vbench.metrics.vot_frames import VotFrames, VotTruth, burnt, lay_out
 from vbench.metrics.vot_profiles import INTERVALS, SENSITIVITY, VotRules
 
@@ -23,7 +30,9 @@ class VotScore:
     robustness: failures per 100 frames; failures_per_clip: their mean a clip, weighted by frames
     (both units are in use). lost: failures in all, mean of repetitions. eao: NaN without an
     interval. curve (l,): expected overlap at lengths 1 to l. ar: (exp(-S failures/frames),
-    accuracy), the AR plot's point. Per clip: accuracy, failures. Per tag: accuracy, failures, eao.
+    accuracy), the AR plot's point. Per tag: accuracy, failures, frames, eao.
+    by_clip: columns (clips,) accuracy, failures, counted (frames that count for accuracy), frames.
+    sums: weighted overlaps and weights (clips, lengths of the interval) whose ratio is the curve.
     """
 
     profile: str
@@ -37,8 +46,8 @@ class VotScore:
     interval: tuple[int, int] | None
     curve: Floats
     ar: tuple[float, float]
-    clip_accuracy: Floats
-    clip_failures: Floats
+    by_clip: Mapping[str, Floats]
+    sums: tuple[Floats, Floats]
     tags: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
@@ -67,8 +76,8 @@ def score_vot(
     clip_accuracy, clip_failures = _by_clip(truth, rounds)
     tags = _by_tag(truth, rounds, rules)
     accuracy, rate, mean_failures = _means(truth, rounds, rules, clip_failures, tags)
-    flags = [truth.tags[name] for name in tags]
-    curve, *tagged = _Pieces(truth, rounds, rules).curves(flags)
+    pieces = _Pieces(truth, rounds, rules)
+    curve, *tagged = pieces.curves([truth.tags[name] for name in tags])
     for values, one in zip(tags.values(), tagged, strict=True):
         values["eao"] = averaged(one, interval, rules.first_length)
     return VotScore(
@@ -83,8 +92,13 @@ def score_vot(
         interval=interval,
         curve=curve,
         ar=(exp(-SENSITIVITY * rate), accuracy),
-        clip_accuracy=clip_accuracy,
-        clip_failures=clip_failures,
+        by_clip={
+            "accuracy": clip_accuracy[present],
+            "failures": clip_failures[present],
+            "counted": _counted_frames(truth, rounds)[present],
+            "frames": truth.lengths[present].astype(np.float64),
+        },
+        sums=pieces.sums_by_clip(np.flatnonzero(present), interval),
         tags=tags,
     )
 
@@ -103,13 +117,16 @@ class _Pieces:
     def __init__(self, truth: VotTruth, rounds: Sequence[VotFrames], rules: VotRules) -> None:
         self.rules = rules
         self.pieces: list[tuple[int, float, Fragment]] = []
+        self.clip: list[int] = []
         for frames in rounds:
             for index in np.flatnonzero(frames.present):
                 place = truth.slice_of(int(index))
                 times = sum(bool(other.present[index]) for other in rounds)
                 share = 1.0 / times if rules.fragments == "vot-matlab" else 1.0
                 found = cut(frames.codes[place], frames.whole[place], rules.fragments)
-                self.pieces += [(place.start, share, fragment) for fragment in found]
+                new = [(place.start, share, fragment) for fragment in found]
+                self.pieces += new
+                self.clip += [int(index)] * len(new)
         if rules.fragments == "vot-python":
             self.length = max(len(fragment.overlaps) for _, _, fragment in self.pieces)
         else:
@@ -128,6 +145,25 @@ class _Pieces:
             ]
         fragments = [fragment for _, _, fragment in self.pieces]
         return expected_overlaps(fragments, weights, self.length)
+
+    def sums_by_clip(self, clips: Ints, interval: tuple[int, int] | None) -> tuple[Floats, Floats]:
+        """Weighted overlaps and weights (clips, l) at the lengths of the interval."""
+        if interval is None:
+            return np.zeros((len(clips), 0)), np.zeros((len(clips), 0))
+        shares = np.array([share for _, share, _ in self.pieces])
+        weights = (clips[:, None] == np.array(self.clip)) * shares
+        fragments = [fragment for _, _, fragment in self.pieces]
+        total, weight = weighed(fragments, weights, self.length)
+        shift = self.rules.first_length
+        return part_of(total, interval, shift), part_of(weight, interval, shift)
+
+
+def _counted_frames(truth: VotTruth, rounds: Sequence[VotFrames]) -> Floats:
+    """Frames of each clip (clips,) that count for accuracy in any repetition."""
+    known = np.logical_or.reduce([np.isfinite(frames.counted) for frames in rounds])
+    ends = np.concatenate([[0], np.cumsum(known)])
+    counts: Floats = (ends[truth.starts + truth.lengths] - ends[truth.starts]).astype(np.float64)
+    return counts
 
 
 def _by_clip(truth: VotTruth, rounds: Sequence[VotFrames]) -> tuple[Floats, Floats]:

@@ -55,12 +55,11 @@ def cut(
         yield Fragment(filled[points[-1] :], False, points[-1], n)
 
 
-def expected_overlaps(fragments: Sequence[Fragment], weights: Floats, length: int) -> Floats:
-    """Expected overlap at lengths 1 to `length`, shape (k, length); NaN where no fragment is.
+def weighed(fragments: Sequence[Fragment], weights: Floats, length: int) -> tuple[Floats, Floats]:
+    """Weighted sums of the fragments' means at lengths 1 to `length`, and of the weights.
 
-    `weights` (k, f) are k ways of weighing the f fragments. Each fragment is summed once, for all
-    lengths L at a time: its mean over the frames 2 to L. Length 1 is the start frame, 1 by
-    definition.
+    `weights` (k, f) are k ways of weighing the f fragments; both results are (k, length). Each
+    fragment is summed once, for all lengths L at a time: its mean over the frames 2 to L.
     """
     total, weight = np.zeros((len(weights), length)), np.zeros((len(weights), length))
     steps = np.maximum(np.arange(length), 1)
@@ -77,17 +76,30 @@ def expected_overlaps(fragments: Sequence[Fragment], weights: Floats, length: in
         share = weights[:, first : first + AT_A_TIME]
         total += share @ means
         weight += share @ known
-    with np.errstate(invalid="ignore"):
-        curves: Floats = total / np.where(weight > 0, weight, np.nan)
+    return total, weight
+
+
+def expected_overlaps(fragments: Sequence[Fragment], weights: Floats, length: int) -> Floats:
+    """Expected overlap at lengths 1 to `length`, shape (k, length); NaN where no fragment is.
+
+    Length 1 is the start frame, 1 by definition; see `weighed`.
+    """
+    total, weight = weighed(fragments, weights, length)
+    curves: Floats = total / np.where(weight > 0, weight, np.nan)
     curves[:, :1] = 1.0
     return curves
+
+
+def part_of(curve: Floats, interval: tuple[int, int], first_length: int = 0) -> Floats:
+    """The lengths (..., l) of curves (..., length) between two lengths, both included."""
+    low, high = interval
+    return curve[..., low - 1 + first_length : high + first_length]
 
 
 def averaged(curve: Floats, interval: tuple[int, int] | None, first_length: int = 0) -> float:
     """Mean of the curve between two lengths, NaN without any; beyond its end nothing counts."""
     if interval is None:
         return float("nan")
-    low, high = interval
-    part = curve[low - 1 + first_length : high + first_length]
+    part = part_of(curve, interval, first_length)
     part = part[np.isfinite(part)]
     return float(part.mean()) if len(part) else float("nan")

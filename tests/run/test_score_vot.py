@@ -1,0 +1,107 @@
+"""Trackers found, scored and explained from folders of VOT files, and on the command line."""
+
+import json
+
+import numpy as np
+import pytest
+
+from vbench.cli.app import Exit, invoke
+from vbench.core.clip import Clip
+from vbench.core.errors import NotReady
+from vbench.core.frames import NoFrames
+from vbench.core.suite import Card, Suite
+from vbench.metrics.vot_explain import SHOWN
+from vbench.run.score_vot import explain_vot_path, is_vot, score_vot_path, trackers_in
+
+GOOD = "1\n" + "20,20,10,10\n" * 39
+LOST = "1\n" + "20,20,10,10\n" * 14 + "2\n" + "0\n" * 4 + "1\n" + "20,20,10,10\n" * 19
+
+
+@pytest.fixture
+def suite():
+    truth = np.tile([20.0, 20, 10, 10], (40, 1))
+    clips = [Clip(name, NoFrames(40), truth, known_size=(100, 100)) for name in ("a", "b")]
+    card = Card("vot2018", "v", "sot", 2, protocol="vot-supervised", profile="vot-pysot")
+    return Suite(card, clips)
+
+
+def lay(root, tracker, **texts):
+    for clip, text in texts.items():
+        path = root / tracker / "baseline" / clip / f"{clip}_001.txt"
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    return root
+
+
+def test_trackers_experiments_and_folders_of_trackers_are_found(tmp_path):
+    lay(tmp_path, "KCF", a=GOOD)
+    lay(tmp_path, "DSST", a=GOOD)
+    both = [("DSST", tmp_path / "DSST/baseline"), ("KCF", tmp_path / "KCF/baseline")]
+    assert trackers_in(tmp_path, ["a"]) == both
+    assert trackers_in(tmp_path / "KCF", ["a"]) == both[1:]
+    assert trackers_in(tmp_path / "KCF/baseline", ["a"]) == both[1:]
+    assert trackers_in(tmp_path, ["z"]) == []
+
+
+def test_a_complete_tracker_is_scored(tmp_path, suite):
+    (result,) = score_vot_path(lay(tmp_path, "KCF", a=GOOD, b=LOST), suite)
+    assert (result.name, result.coverage, result.status) == ("KCF", "2/2", "ok")
+    assert result.metrics["accuracy"] == pytest.approx(1)
+    assert result.metrics["robustness"] == pytest.approx(100 / 80)
+    assert result.metrics["lost"] == 1
+    assert "eao" not in result.metrics  # no clip is as long as the interval
+    low, high = (getattr(result.intervals["lost"], end) for end in ("lo", "hi"))
+    assert (low, high) == (0, 2)
+    assert result.by_clip()["b"] == {"accuracy": pytest.approx(1), "failures": 1}
+
+
+def test_means_over_some_of_the_clips_are_printed_only_if_asked(tmp_path, suite):
+    root = lay(tmp_path, "KCF", a=GOOD, b="1\n2\n")
+    (result,) = score_vot_path(root, suite)
+    assert (result.status, result.metrics, result.coverage) == ("partial", {}, "1/2")
+    assert result.problems == {"b": "b_001.txt: 2 lines for 40 frames"}
+    (result,) = score_vot_path(root, suite, allow_partial=True)
+    assert result.metrics["accuracy"] == pytest.approx(1)
+    broken = lay(tmp_path / "x", "KCF", a="?", b="")
+    (result,) = score_vot_path(broken, suite)
+    assert (result.status, result.score) == ("failed", None)
+
+
+def test_what_is_no_vot_result_is_refused(tmp_path, suite):
+    with pytest.raises(NotReady, match="expected TRACKER/baseline/CLIP/CLIP_001.txt"):
+        score_vot_path(tmp_path, suite)
+    assert is_vot(suite, None)
+    assert is_vot(suite, "vot-matlab")
+    assert not is_vot(suite, "otb-matlab")
+
+
+def test_changes_of_the_rules_add_up(tmp_path, suite):
+    found = explain_vot_path(lay(tmp_path, "KCF", a=GOOD, b=LOST), suite)["KCF"]
+    first = found[0]
+    assert (first.profile, first.causes) == ("vot-pysot/1", ())
+    for row in found[1:]:
+        for name in SHOWN[:3]:
+            change = sum(cause.changes[name] for cause in row.causes)
+            assert first.means[name] + change == pytest.approx(row.means[name])
+    assert {cause.rule for cause in found[1].causes} == {"accuracy", "fragments", "repetitions"}
+
+
+def test_the_command_line_scores_and_explains(real_data, capsys):
+    place = ["--suite", "vot2018", "--annotations", str(real_data / "annotations/vot2018")]
+    results = str(real_data / "results/vot2018")
+    assert invoke(["score", results, *place, "--json", "--by", "attribute"]) == Exit.OK
+    found = json.loads(capsys.readouterr().out)
+    assert found["profile"] == "vot-pysot/1"
+    assert [(r["name"], round(r["metrics"]["eao"], 3)) for r in found["results"]] == [
+        ("LightTrack", 0.418),
+        ("NanoTrack", 0.311),
+        ("SiamTPN", 0.190),
+    ]
+    assert 0.02 < found["results"][0]["plus_minus"]["eao"] < 0.2
+    assert set(found["results"][0]["by_attribute"]) == {
+        "camera_motion", "illum_change", "motion_change", "size_change", "occlusion", "empty"
+    }  # fmt: skip
+    assert invoke(["score", results, *place, "--profile", "vot-matlab"]) == Exit.OK
+    assert "vot-matlab/1" in capsys.readouterr().out
+    assert invoke(["explain", results + "/NanoTrack", *place]) == Exit.OK
+    assert "pieces between failures" in capsys.readouterr().out

@@ -1,0 +1,134 @@
+"""Tables of VOT scores for `vbench score` and `vbench explain`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from vbench.core.suite import Suite
+    from vbench.metrics.vot_explain import VotExplanation
+    from vbench.run.score_vot import VotResult
+
+
+def score_vot(
+    path: Path, suite: Suite, profile: str | None, allow_partial: bool, by: str | None, json: bool
+) -> int:
+    """Score VOT runs and print them; return the exit code."""
+    from vbench.cli.app import Exit, messages, print_json, tables
+    from vbench.run.score_vot import score_vot_path
+
+    found = score_vot_path(path, suite, profile, allow_partial)
+    found.sort(key=lambda result: -result.metrics.get("eao", -1.0))
+    used = next((r.score.profile for r in found if r.score), profile or suite.card.profile)
+    if json:
+        results = [r.as_json() | _rows_as_json(r, by) for r in found]
+        print_json({"schema": 1, "suite": suite.name, "profile": used, "results": results})
+    else:
+        _show(tables(), suite, used, found)
+        for result in found:
+            if by is not None:
+                _show_rows(tables(), result, by)
+            _show_problems(messages(), result)
+    return Exit.PROBLEMS if any(r.problems or r.status != "ok" for r in found) else Exit.OK
+
+
+def explain_vot(path: Path, suite: Suite, json: bool) -> int:
+    """Explain VOT runs under every VOT profile; return the exit code."""
+    from vbench.cli.app import Exit, print_json, tables
+    from vbench.run.score_vot import explain_vot_path
+
+    found = explain_vot_path(path, suite)
+    if json:
+        results = [
+            {"name": name, "profiles": [row.as_json() for row in rows]}
+            for name, rows in found.items()
+        ]
+        print_json({"schema": 1, "suite": suite.name, "results": results})
+    else:
+        for name, rows in found.items():
+            _show_explained(tables(), f"{name} on {suite.name}", rows)
+    return Exit.OK
+
+
+def _rows_as_json(result: VotResult, by: str | None) -> dict[str, object]:
+    if by == "attribute":
+        return {"by_attribute": result.by_attribute()}
+    return {"by_clip": result.by_clip()} if by == "clip" else {}
+
+
+def _show(console: Console, suite: Suite, profile: str, found: Sequence[VotResult]) -> None:
+    from rich.table import Table
+
+    from vbench.metrics.metric import METRICS
+    from vbench.run.score_vot import METRICS as COLUMNS
+
+    names = [name for name in COLUMNS if any(name in r.metrics for r in found)]
+    title = f"{suite.name}, profile {profile}; +- is a 95 % interval over clips"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in ("name", "clips", "status", *names):
+        table.add_column(column, justify="left" if column == "name" else "right", no_wrap=True)
+    for result in found:
+        cells = []
+        for name in names:
+            shown = METRICS[name].shown(result.metrics[name]) if name in result.metrics else "-"
+            interval = result.intervals.get(name)
+            cells.append(f"{shown} +-{METRICS[name].shown(interval.half)}" if interval else shown)
+        table.add_row(result.name, result.coverage, result.status, *cells)
+    console.print(table)
+    if any(not r.metrics for r in found):
+        console.print("no mean where clips are missing; --allow-partial prints it, marked n/N")
+
+
+def _show_rows(console: Console, result: VotResult, by: str) -> None:
+    from rich.table import Table
+
+    rows: Mapping[str, Mapping[str, float]] = (
+        result.by_attribute() if by == "attribute" else result.by_clip()
+    )
+    names = list(next(iter(rows.values()), {}))
+    table = Table(title=result.name, title_justify="left", box=None, pad_edge=False)
+    for column in (by, *names):
+        table.add_column(column, justify="left" if column == by else "right")
+    for key, values in rows.items():
+        shown = [
+            f"{values[n]:.1f}" if n in ("failures", "frames") else f"{values[n]:.3f}" for n in names
+        ]
+        table.add_row(key, *shown)
+    console.print(table)
+
+
+def _decimals(name: str) -> int:
+    return 1 if name in ("failures", "frames") else 3
+
+
+def _show_problems(console: Console, result: VotResult) -> None:
+    from vbench.cli.score import folded
+    from vbench.metrics.suite_score import Remark
+
+    remarks = [Remark(clip, why) for clip, why in result.problems.items()]
+    for line in folded(remarks):
+        console.print(f"problem: {result.name}: {line}", soft_wrap=True, markup=False)
+
+
+def _show_explained(console: Console, title: str, rows: Sequence[VotExplanation]) -> None:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in ("profile", "A", "R", "F/clip", "EAO", "rule", "vot-pysot", "there"):
+        table.add_column(column, justify="right" if len(column) < 4 else "left")
+    for column in ("d A", "d R", "d EAO"):
+        table.add_column(column, justify="right")
+    names = ("accuracy", "robustness", "failures_per_clip", "eao")
+    for row in rows:
+        head = [row.profile, *[f"{row.means[name]:.4f}" for name in names]]
+        for cause in row.causes:
+            changes = [f"{cause.changes[name]:+.4f}" for name in ("accuracy", "robustness", "eao")]
+            table.add_row(*head, cause.what, cause.before, cause.after, *changes)
+            head = [""] * 5
+        if not row.causes:
+            table.add_row(*head)
+    console.print(table)

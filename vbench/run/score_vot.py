@@ -1,0 +1,180 @@
+"""From folders of VOT result files to scores: find trackers, read, score, name what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from vbench.core.errors import NotReady, VBenchError
+from vbench.core.suite import Suite
+from vbench.metrics.bootstrap import Interval
+from vbench.metrics.vot import VotScore, score_vot
+from vbench.metrics.vot_explain import VotExplanation, explain_vot
+from vbench.metrics.vot_frames import VotTruth
+from vbench.metrics.vot_intervals import vot_intervals
+from vbench.metrics.vot_profiles import VotRules, vot_rules
+from vbench.store.raw_vot import VotRuns, read_vot, result_files
+
+EXPERIMENTS = ("baseline", "supervised", "realtime")
+METRICS = ("eao", "accuracy", "robustness", "lost")
+PROTOCOL = "vot-supervised"
+Status = Literal["ok", "partial", "failed"]
+
+
+@dataclass(frozen=True)
+class VotResult:
+    """What one tracker got; means only where the whole suite was scored, or as asked."""
+
+    name: str
+    score: VotScore | None
+    total: int
+    problems: dict[str, str]
+    allow_partial: bool = False
+
+    @property
+    def coverage(self) -> str:
+        """Clips scored / clips of the complete suite."""
+        return f"{len(self.score.clips) if self.score else 0}/{self.total}"
+
+    @property
+    def status(self) -> Status:
+        """`ok` if every clip of the complete suite is in the means."""
+        if self.score is None:
+            return "failed"
+        return "ok" if len(self.score.clips) == self.total else "partial"
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Means by metric name; empty where they would be over an incomplete suite."""
+        if self.score is None or (self.status == "partial" and not self.allow_partial):
+            return {}
+        found = {name: float(getattr(self.score, name)) for name in METRICS}
+        return {name: value for name, value in found.items() if value == value}
+
+    @cached_property
+    def intervals(self) -> dict[str, Interval]:
+        """Bootstrap intervals over clips (seed 0) of the means that are shown."""
+        if self.score is None or not self.metrics:
+            return {}
+        return {k: v for k, v in vot_intervals(self.score).items() if k in self.metrics}
+
+    def by_clip(self) -> dict[str, dict[str, float]]:
+        """Accuracy and failures of each clip."""
+        if self.score is None:
+            return {}
+        names = ("accuracy", "failures")
+        return {
+            clip: {name: float(self.score.by_clip[name][index]) for name in names}
+            for index, clip in enumerate(self.score.clips)
+        }
+
+    def by_attribute(self) -> dict[str, dict[str, float]]:
+        """Accuracy, failures, frames and EAO of each tag."""
+        if self.score is None or not self.metrics:
+            return {}
+        return {tag: dict(values) for tag, values in self.score.tags.items()}
+
+    def as_json(self) -> dict[str, Any]:
+        """One entry of `results` in the command line's JSON."""
+        score = self.score
+        return {
+            "name": self.name,
+            "clips": self.coverage,
+            "status": self.status,
+            "metrics": self.metrics
+            | ({"failures_per_clip": score.failures_per_clip} if score and self.metrics else {}),
+            "plus_minus": {name: one.half for name, one in self.intervals.items()},
+            "interval": list(score.interval) if score and score.interval else None,
+            "ar": list(score.ar) if score and self.metrics else None,
+            "problems": [{"clip": clip, "what": why} for clip, why in self.problems.items()],
+            "notes": [],
+        }
+
+
+def is_vot(suite: Suite, profile: str | None) -> bool:
+    """Tell whether results of `suite` are to be read as VOT runs under `profile`."""
+    if profile is None:
+        return suite.card.protocol == PROTOCOL
+    return profile.startswith("vot-")
+
+
+def score_vot_path(
+    path: Path, suite: Suite, profile: str | None = None, allow_partial: bool = False
+) -> list[VotResult]:
+    """Score every tracker under `path`; see `trackers_in` for the layouts.
+
+    Raises:
+        NotReady: no VOT result of a clip of the suite lies there.
+        UnknownName: no such VOT profile.
+    """
+    rules = vot_rules(profile or suite.card.profile, suite.name)
+    truth = VotTruth(suite.clips)
+    return [
+        _scored(name, runs, truth, suite, rules, allow_partial)
+        for name, runs in _each_tracker(path, suite)
+    ]
+
+
+def explain_vot_path(path: Path, suite: Suite) -> dict[str, list[VotExplanation]]:
+    """Score every tracker under `path` under every VOT profile, with the rules behind it.
+
+    Raises:
+        NotReady: no VOT result of a clip of the suite lies there.
+        VBenchError: a tracker has no clip that can be scored.
+    """
+    truth = VotTruth(suite.clips)
+    found = {}
+    for name, runs in _each_tracker(path, suite):
+        if not runs.runs:
+            clip, why = next(iter(runs.problems.items()))
+            raise VBenchError(f"{name}: no clip can be scored; {clip}: {why}")
+        found[name] = explain_vot(truth, runs.runs, suite.name)
+    return found
+
+
+def trackers_in(path: Path, clips: list[str]) -> list[tuple[str, Path]]:
+    """Trackers under `path` and the folders of their experiment.
+
+    `path` is an experiment (`KCF/baseline`), a tracker (`KCF`), or a folder of trackers.
+    """
+    folder = _experiment_in(path, clips)
+    if folder is not None:
+        return [(path.resolve().parent.name if path.name in EXPERIMENTS else path.name, folder)]
+    found = []
+    inner = sorted(entry for entry in path.iterdir() if entry.is_dir()) if path.is_dir() else []
+    for entry in inner:
+        folder = _experiment_in(entry, clips)
+        if folder is not None:
+            found.append((entry.name, folder))
+    return found
+
+
+def _experiment_in(path: Path, clips: list[str]) -> Path | None:
+    for folder in (path, *(path / name for name in EXPERIMENTS)):
+        if any(result_files(folder, clip) for clip in clips):
+            return folder
+    return None
+
+
+def _each_tracker(path: Path, suite: Suite) -> Iterator[tuple[str, VotRuns]]:
+    lengths = {clip.name: len(clip) for clip in suite.clips}
+    trackers = trackers_in(path, list(lengths))
+    if not trackers:
+        raise NotReady(
+            f"{path}: no VOT result of {suite.name}; expected TRACKER/baseline/CLIP/CLIP_001.txt "
+            "with a line a frame: 1 start, 2 failure, 0 skipped, or a region"
+        )
+    for name, folder in trackers:
+        yield name, read_vot(folder, lengths)
+
+
+def _scored(
+    name: str, found: VotRuns, truth: VotTruth, suite: Suite, rules: VotRules, allow_partial: bool
+) -> VotResult:
+    total = max(suite.card.clips, len(suite.clips))
+    problems = {**suite.problems, **found.problems}
+    score = score_vot(truth, found.runs, rules, suite=suite.name) if found.runs else None
+    return VotResult(name, score, total, problems, allow_partial)
