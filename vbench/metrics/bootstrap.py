@@ -64,8 +64,10 @@ def intervals(
     known = ~np.isnan(values)
     filled = np.where(known, values, 0.0) * weights[:, None]
     means = _ratio(filled.sum(axis=0), (known * weights[:, None]).sum(axis=0))
-    counts = _draws(len(values), seed, draws)
-    drawn = _ratio(_sums(counts, filled), _sums(counts, known * weights[:, None]))
+    counts = _draws_by_clip(len(values), seed, draws)
+    # Where nothing is missing all columns have the same weights.
+    over = weights[:, None] if known.all() else known * weights[:, None]
+    drawn = _ratio(_sums(counts, filled), _sums(counts, over))
     lo, hi = _ends(drawn, known.sum(axis=0), level)
     return [
         Interval(float(m), float(a), float(b), level) for m, a, b in zip(means, lo, hi, strict=True)
@@ -87,7 +89,7 @@ def difference(
     if not len(gap):
         raise VBenchError("the two methods have no clip in common")
     interval = intervals(gap[:, None], None, seed, draws, level)[0]
-    drawn = _sums(_draws(len(gap), seed, draws), gap[:, None])[:, 0] / len(gap)
+    drawn = _sums(_draws_by_clip(len(gap), seed, draws), gap[:, None])[:, 0] / len(gap)
     other = min(float(np.mean(drawn <= 0)), float(np.mean(drawn >= 0)))
     return Difference(interval, len(gap), min(1.0, 2 * other))
 
@@ -108,11 +110,16 @@ def _draws(clips: int, seed: int, draws: int) -> Floats:
     return counts.reshape(draws, clips).astype(np.float64)
 
 
+@lru_cache(maxsize=8)
+def _draws_by_clip(clips: int, seed: int, draws: int) -> Floats:
+    return np.ascontiguousarray(_draws(clips, seed, draws).T)
+
+
 def _sums(counts: Floats, values: Floats) -> Floats:
-    """Sums of each draw (draws, metrics)."""
+    """Sums of each draw (draws, metrics); counts (clips, draws)."""
     # Not the matrix product: for so little work its threads cost more than they give, and its
     # last bits depend on their number.
-    sums: Floats = np.einsum("dc,cm->dm", counts, values)
+    sums: Floats = np.einsum("cd,cm->md", counts, values).T
     return sums
 
 
@@ -123,8 +130,11 @@ def _ratio(sums: Floats, over: Floats) -> Floats:
 
 def _ends(drawn: Floats, known: Floats, level: float) -> tuple[Floats, Floats]:
     lo, hi = np.full(drawn.shape[1], np.nan), np.full(drawn.shape[1], np.nan)
-    for column in np.flatnonzero(known > 1):
+    sure = np.flatnonzero((known > 1) & ~np.isnan(drawn).any(axis=0))
+    ends = [(1 - level) / 2, (1 + level) / 2]
+    if len(sure):
+        lo[sure], hi[sure] = np.quantile(drawn[:, sure], ends, axis=0)
+    for column in np.setdiff1d(np.flatnonzero(known > 1), sure):
         found = drawn[:, column]
-        found = found[~np.isnan(found)]
-        lo[column], hi[column] = np.quantile(found, [(1 - level) / 2, (1 + level) / 2])
+        lo[column], hi[column] = np.quantile(found[~np.isnan(found)], ends)
     return lo, hi

@@ -84,7 +84,7 @@ class Scores:
         """Tell whether means may be printed."""
         return self.status == "ok" or (self.status == "partial" and self.allow_partial)
 
-    @property
+    @cached_property
     def metrics(self) -> dict[str, float]:
         """Means by metric name; empty where they would be over an incomplete suite."""
         if not self.meant:
