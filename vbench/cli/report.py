@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vbench.core.errors import VBenchError
+from vbench.core.errors import UnknownName, VBenchError
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from vbench.store.run_folder import Manifest, RunFolder
 
 FORMATS = ("table", "md", "csv", "latex", "json")
-PLOTS = ("tradeoff", "success", "precision")
 
 
 def register(app: typer.Typer) -> None:
@@ -28,9 +27,15 @@ def report(
         list[Path] | None, typer.Argument(metavar="[RUN...]", help="Run folders; default: newest.")
     ] = None,
     form: Annotated[str, typer.Option("--format", help="table, md, csv, latex or json.")] = "table",
-    plot: Annotated[str | None, typer.Option(help="tradeoff, success or precision.")] = None,
+    plot: Annotated[
+        str | None,
+        typer.Option(
+            help="tradeoff, interval, success, precision, latency, attributes or timeline."
+        ),
+    ] = None,
     x: Annotated[str | None, typer.Option(help="Column on the cost axis of the plot.")] = None,
     y: Annotated[str | None, typer.Option(help="Column on the accuracy axis of the plot.")] = None,
+    clip: Annotated[str | None, typer.Option(help="Clip of the timeline.")] = None,
     sort: Annotated[str | None, typer.Option(help="Column to sort by, best first.")] = None,
     attribute: Annotated[
         str | None, typer.Option(help="Only clips with this attribute; 'all' lists each.")
@@ -38,6 +43,7 @@ def report(
     device_profile: Annotated[
         str | None, typer.Option(help="Project onto a device: a profile's file, or jetson-nano.")
     ] = None,
+    methods: Annotated[str | None, typer.Option(help="Only these methods of the run.")] = None,
     parquet: Annotated[bool, typer.Option(help="Write the tables as parquet as well.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the plots; default RUN/plots.")
@@ -49,10 +55,11 @@ def report(
     Example: vbench report --plot tradeoff --sort success_auc
     """
     from vbench.cli.app import Exit, messages, print_json, tables
-    from vbench.report.drawing import draw
+    from vbench.report.drawing import PLOTS, Wish, draw
     from vbench.report.projection import projected_json, show_projection
     from vbench.report.tables import per_attribute, results_json, summary, write_tables
-    from vbench.report.terminal import as_text, show_table, sorted_by
+    from vbench.report.terminal import as_text, only_methods, show_table, sorted_by
+    from vbench.report.timing_notes import timing_notes
     from vbench.run.settings import load_settings
     from vbench.store.run_folder import RunFolder, newest_run
 
@@ -60,7 +67,7 @@ def report(
     if form not in FORMATS:
         raise VBenchError(f"--format '{form}': choose one of {', '.join(FORMATS)}")
     if plot is not None and plot not in PLOTS:
-        raise VBenchError(f"--plot '{plot}': choose one of {', '.join(PLOTS)}")
+        raise UnknownName("plot", plot, PLOTS)
     folders = [RunFolder(path) for path in runs or ()]
     if not folders:
         folders = [newest_run(load_settings(Path.cwd()).results)]
@@ -71,18 +78,21 @@ def report(
             found = sorted_by(per_attribute(folder, manifest), sort)
         else:
             found = sorted_by(summary(folder, manifest, attribute), sort)
+        found = only_methods(found, methods)
         written = write_tables(folder, parquet)
         projected = _projected(folder, manifest, device_profile)
         if form == "json":
             print_json(results_json(folder, found) | projected_json(projected))
         elif form == "table":
             show_table(tables(), found, f"{manifest.suite} ({folder.path})")
+            for note in timing_notes(manifest):
+                console.print(note, style="yellow", markup=False)
             if projected is not None:
                 show_projection(tables(), projected)
         else:
             print(as_text(found, form))
         if plot is not None:
-            written += draw(folder, manifest, found, plot, out, x, y)
+            written += draw(Wish(folder, manifest, found, x, y, clip), plot, out)
         console.print(f"written: {', '.join(str(path) for path in written)}", soft_wrap=True)
     return Exit.OK
 

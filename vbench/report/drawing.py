@@ -1,51 +1,115 @@
-"""From a run to its plots' files."""
+"""From a run to its plots' files: which plot needs what, in one table."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from vbench.core.errors import VBenchError
-from vbench.report import plots
+from vbench.core.errors import UnknownName, VBenchError
+from vbench.core.trace import Trace
 from vbench.report.accuracy import curve_of
-from vbench.report.tables import cells
+from vbench.report.attributes import attributes
+from vbench.report.canvas import save
+from vbench.report.curves import curves
+from vbench.report.intervals import interval
+from vbench.report.latencies import latencies
+from vbench.report.sweeps import read_axis, sweep_table
+from vbench.report.tables import Cell, cells, per_attribute
+from vbench.report.timeline import timeline
+from vbench.report.tradeoff import tradeoff
 from vbench.store.run_folder import Manifest, RunFolder
 
 
-def draw(
-    folder: RunFolder,
-    manifest: Manifest,
-    found: pd.DataFrame,
-    plot: str,
-    out: Path | None = None,
-    x: str | None = None,
-    y: str | None = None,
-) -> list[Path]:
-    """Draw one plot of a run and return the files written."""
-    covered = "; ".join(dict.fromkeys(found["clips"]))
-    title = f"{manifest.suite}, {covered} clips"
-    if plot == "tradeoff":
-        figure = plots.tradeoff(found, title, x, y)
-    else:
-        figure = _curves(folder, manifest, list(found["method"]), plot, title)
-    return plots.save(figure, (out or folder.path / "plots") / plot)
+@dataclass(frozen=True)
+class Wish:
+    """What to draw of a run: its summary, and options of the plot."""
+
+    folder: RunFolder
+    manifest: Manifest
+    summary: pd.DataFrame
+    x: str | None = None
+    y: str | None = None
+    clip: str | None = None
+
+    @property
+    def title(self) -> str:
+        """The suite and how much of it the numbers are about."""
+        return f"{self.manifest.suite}, {'; '.join(dict.fromkeys(self.summary['clips']))} clips"
+
+    def cells(self) -> dict[str, list[Cell]]:
+        """Cells that have a result, by method, in the order of the summary."""
+        found: dict[str, list[Cell]] = {str(m): [] for m in self.summary["method"]}
+        for cell in cells(self.folder, self.manifest):
+            if cell.method in found and cell.trace is not None and cell.truth is not None:
+                found[cell.method].append(cell)
+        kept = {method: own for method, own in found.items() if own}
+        if not kept:
+            raise VBenchError(f"no method of {self.folder.path} has a result to draw")
+        return kept
+
+    def traces(self) -> dict[str, list[Trace]]:
+        """Traces by method."""
+        return {m: [c.trace for c in own if c.trace] for m, own in self.cells().items()}
 
 
-def _curves(
-    folder: RunFolder, manifest: Manifest, methods: Sequence[str], kind: str, title: str
-) -> object:
-    if manifest.task != "sot":
-        raise VBenchError(f"--plot {kind} is for trackers; suite {manifest.suite} is of detectors")
-    read = [c for c in cells(folder, manifest) if c.trace is not None and c.truth is not None]
+def draw(wish: Wish, plot: str, out: Path | None = None) -> list[Path]:
+    """Draw one plot of a run and return the files written.
+
+    Raises:
+        UnknownName: there is no such plot.
+        VBenchError: the run has not what the plot needs.
+    """
+    if plot not in PLOTS:
+        raise UnknownName("plot", plot, PLOTS)
+    figure = PLOTS[plot](wish)
+    name = plot if wish.clip is None else f"{plot}-{wish.clip}"
+    return save(figure, (out or wish.folder.path / "plots") / name)
+
+
+def _curves(wish: Wish, kind: str) -> Any:
+    suite, profile = wish.manifest.suite, wish.manifest.profile
+    if wish.manifest.task != "sot":
+        raise VBenchError(f"--plot {kind} is for trackers; suite {suite} is of detectors")
     found = {}
-    for method in methods:
-        own = [cell for cell in read if cell.method == method]
-        if own:
-            truths = [cell.truth for cell in own if cell.truth is not None]
-            traces = [cell.trace for cell in own if cell.trace is not None]
-            found[method] = curve_of(manifest.suite, manifest.profile, kind, truths, traces)
-    if not found:
-        raise VBenchError(f"no method of {folder.path} has a result to draw")
-    return plots.curves(found, kind, title)
+    for method, own in wish.cells().items():
+        truths = [cell.truth for cell in own if cell.truth is not None]
+        traces = [cell.trace for cell in own if cell.trace is not None]
+        found[method] = curve_of(suite, profile, kind, truths, traces)
+    return curves(found, kind, wish.title)
+
+
+def _interval(wish: Wish) -> Any:
+    axis = read_axis(wish.folder)["axis"]
+    return interval(sweep_table(wish.folder), axis, wish.title, wish.y)
+
+
+def _timeline(wish: Wish) -> Any:
+    clip = wish.clip or next(iter(wish.manifest.clips))
+    if clip not in wish.manifest.clips:
+        raise UnknownName("clip in this run", clip, wish.manifest.clips)
+    traces = {
+        method: cell.trace
+        for method, own in wish.cells().items()
+        for cell in own
+        if cell.clip == clip and cell.trace is not None
+    }
+    return timeline(wish.folder.truth(clip), traces, f"{wish.manifest.suite}, {clip}")
+
+
+def _attributes(wish: Wish) -> Any:
+    return attributes(per_attribute(wish.folder, wish.manifest), wish.title, wish.y)
+
+
+PLOTS: Mapping[str, Callable[[Wish], Any]] = {
+    "tradeoff": lambda wish: tradeoff(wish.summary, wish.title, wish.x, wish.y),
+    "interval": _interval,
+    "success": lambda wish: _curves(wish, "success"),
+    "precision": lambda wish: _curves(wish, "precision"),
+    "latency": lambda wish: latencies(wish.traces(), wish.title),
+    "attributes": _attributes,
+    "timeline": _timeline,
+}

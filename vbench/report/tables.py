@@ -17,6 +17,7 @@ from vbench.cost.latency import latency
 from vbench.cost.unit_costs import UnitCosts
 from vbench.metrics.metric import METRICS
 from vbench.report.accuracy import accuracy_of, plus_minus_of
+from vbench.report.timing_notes import joules_per_frame
 from vbench.report.video import by_class, by_distance, unscorable
 from vbench.store.files import write_atomically
 from vbench.store.run_folder import Manifest, MethodRecord, RunFolder
@@ -224,6 +225,7 @@ def _summary_row(
         row |= cost_of(record, traces)
     row["params_m"] = record.params_m if record.params_m is not None else math.nan
     row["memory_mb"] = record.memory_mb if record.memory_mb is not None else math.nan
+    row["joules_per_frame"] = joules_per_frame(record)
     return row
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from vbench.core.errors import UnknownName, VBenchError
+from vbench.core.method import split_methods
 from vbench.metrics.metric import METRICS
 from vbench.report.tables import ACCURACY, PM, shown
 
@@ -36,6 +37,17 @@ def sorted_by(frame: pd.DataFrame, column: str | None) -> pd.DataFrame:
         raise UnknownName("column", column, [str(c) for c in frame.columns])
     ascending = column not in METRICS or not METRICS[column].higher_is_better
     return frame.sort_values(column, ascending=ascending, kind="stable").reset_index(drop=True)
+
+
+def only_methods(frame: pd.DataFrame, methods: str | None) -> pd.DataFrame:
+    """Keep the named methods of a summary, in its order."""
+    if methods is None:
+        return frame
+    named = split_methods(methods)
+    for name in named:
+        if name not in set(frame["method"]):
+            raise UnknownName("method in this run", name, list(frame["method"]))
+    return frame[frame["method"].isin(named)].reset_index(drop=True)
 
 
 def show_table(console: Any, frame: pd.DataFrame, title: str) -> None:

@@ -1,0 +1,94 @@
+"""What all plots share: paper, colours, marks, names of axes, files. Readable in print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from vbench.core.errors import VBenchError
+from vbench.core.method import parse_method
+
+# Okabe and Ito's palette: told apart by all kinds of colour vision, and in grey.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#999999")
+MARKS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "h", "p")
+AXES = {
+    "gmac_per_frame": "cost (GMAC per frame)",
+    "ms_mean": "time (ms per frame)",
+    "ms_p50": "median time (ms per frame)",
+    "joules_per_frame": "energy (J per frame)",
+    "memory_mb": "peak memory (MB)",
+    "success_auc": "success (AUC)",
+    "precision_20px": "precision at 20 px",
+    "map50": "mAP at IoU 0.5",
+    "ao": "average overlap",
+    "eao": "expected average overlap",
+    "fps": "frames per second",
+}
+ALONE = "no propagator"
+
+
+def styles(methods: Sequence[str]) -> Mapping[str, tuple[str, str]]:
+    """One colour a base model, one mark a propagator, the same in every plot."""
+    bases = list(dict.fromkeys(base_of(m) for m in methods))
+    marks = marks_of(methods)
+    return {
+        m: (COLOURS[bases.index(base_of(m)) % len(COLOURS)], marks[cheap_of(m)]) for m in methods
+    }
+
+
+def marks_of(methods: Sequence[str]) -> dict[str, str]:
+    """One mark a propagator; a circle for methods without one."""
+    names = sorted({cheap_of(m) for m in methods}, key=lambda name: (name != ALONE, name))
+    spare = MARKS if ALONE in names else MARKS[1:]
+    return {name: spare[i % len(spare)] for i, name in enumerate(names)}
+
+
+def save(figure: Any, stem: Path) -> list[Path]:
+    """Write a figure as PNG (200 dpi) and SVG beside each other."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure)
+    written = []
+    try:
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        for ending in (".png", ".svg"):
+            path = stem.with_name(stem.name + ending)
+            figure.savefig(path, dpi=200, bbox_inches="tight", metadata=_NO_DATE[ending])
+            written.append(path)
+    except OSError as error:
+        raise VBenchError(f"cannot write {stem}: {error.strerror}; choose another --out") from None
+    return written
+
+
+# Equal runs give equal files.
+_NO_DATE: dict[str, dict[str, Any]] = {".png": {"Software": None}, ".svg": {"Date": None}}
+
+
+def canvas(size: tuple[float, float]) -> tuple[Any, Any]:
+    """Return a figure of `size` inches and its axes, with a light grid."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    mpl.rcParams["svg.hashsalt"] = "vbench"
+    mpl.rcParams["svg.fonttype"] = "none"
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.grid(True, color="0.92", lw=0.6)
+    axes.set_axisbelow(True)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    return figure, axes
+
+
+def base_of(method: str) -> str:
+    """Name of the base model."""
+    return parse_method(method).base.name
+
+
+def cheap_of(method: str) -> str:
+    """Name of the propagator, as the legend writes it."""
+    parts = parse_method(method).parts
+    return f"+{parts[0].name}" if parts else ALONE

@@ -1,0 +1,38 @@
+"""What a reader of times should know: a busy machine, repeats that differ, times too short."""
+
+from __future__ import annotations
+
+import math
+
+from vbench.cost.latency import median_drift
+from vbench.cost.load import TOLERATED_CORES
+from vbench.store.run_folder import Manifest, MethodRecord
+
+# Medians of repeats within this share of each other count as the same.
+STEADY = 0.05
+
+
+def timing_notes(manifest: Manifest) -> list[str]:
+    """One line for every method whose times are doubtful, and why."""
+    return [
+        f"times of {name}: {note}"
+        for name, record in manifest.methods.items()
+        for note in _notes(record)
+    ]
+
+
+def joules_per_frame(record: MethodRecord) -> float:
+    """Energy of a frame in J beyond idling, all of a run included; NaN without a meter."""
+    frames = record.energy.get("frames", 0)
+    return float(record.energy["net_joules"]) / frames if frames else math.nan
+
+
+def _notes(record: MethodRecord) -> list[str]:
+    found = []
+    busy = record.foreign_cores or 0.0
+    if busy > TOLERATED_CORES:
+        found.append(f"other programs used {busy:.1f} cores meanwhile")
+    drift = median_drift(record.repeats_ms)
+    if drift > STEADY:
+        found.append(f"medians of {len(record.repeats_ms)} repeats differ by {drift:.0%}")
+    return found

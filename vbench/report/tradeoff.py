@@ -1,0 +1,70 @@
+"""Accuracy against cost: what every plot here is for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from vbench.core.errors import VBenchError
+from vbench.report.canvas import AXES, canvas, marks_of, styles
+from vbench.report.labels import place_labels
+
+ACCURACIES = ("success_auc", "map50", "eao", "ao")
+COSTS = ("gmac_per_frame", "ms_mean")
+
+
+def pareto(cost: Sequence[float], accuracy: Sequence[float]) -> list[int]:
+    """Indices of the points that no cheaper (or equal) point beats, by rising cost."""
+    order = sorted(range(len(cost)), key=lambda i: (cost[i], -accuracy[i]))
+    front, best = [], -np.inf
+    for index in order:
+        if accuracy[index] > best:
+            front.append(index)
+            best = accuracy[index]
+    return front
+
+
+def tradeoff(frame: pd.DataFrame, title: str, x: str | None = None, y: str | None = None) -> Any:
+    """Plot accuracy against cost, the Pareto front marked, one colour a base model.
+
+    Raises:
+        VBenchError: no method has both numbers.
+    """
+    y = y or next((c for c in ACCURACIES if c in frame), ACCURACIES[0])
+    x = x or next((c for c in COSTS if c in frame and frame[c].notna().any()), COSTS[0])
+    shown = frame.dropna(subset=[c for c in (x, y) if c in frame]) if x in frame else frame[:0]
+    if y not in frame or shown.empty:
+        raise VBenchError(f"no method has both {x} and {y}; see `vbench report --format csv`")
+    figure, axes = canvas((7.0, 4.6))
+    style = styles(list(frame["method"]))
+    cost, accuracy = shown[x].to_numpy(float), shown[y].to_numpy(float)
+    positive = cost[cost > 0]
+    if positive.size and positive.max() / positive.min() > 30:
+        # A method that computes nothing (0 MAC) stays in the picture, at the left border.
+        axes.set_xscale("symlog", linthresh=float(positive.min()) / 2)
+    front = pareto(list(cost), list(accuracy))
+    axes.step(cost[front], accuracy[front], where="post", color="0.6", lw=1.2, zorder=1)
+    for method, c, a, index in zip(shown["method"], cost, accuracy, range(len(shown)), strict=True):
+        colour, mark = style[method]
+        on_front = index in front
+        axes.plot(
+            c, a, mark, color=colour, ms=8 if on_front else 6, mec="black" if on_front else "white",
+            mew=0.9, zorder=3, clip_on=False,
+        )  # fmt: skip
+    axes.margins(x=0.12, y=0.14)
+    axes.set_xlabel(AXES.get(x, x))
+    axes.set_ylabel(AXES.get(y, y))
+    unknown = [m for m in frame["method"] if m not in set(shown["method"])]
+    if unknown:
+        title += f"\nnot shown, {x} unknown: {', '.join(unknown)}"
+    axes.set_title(title, loc="left", fontsize=9)
+    colours = [style[m][0] for m in shown["method"]]
+    place_labels(figure, axes, cost, accuracy, list(shown["method"]), colours)
+    axes.plot([], [], color="0.6", lw=1.2, label="Pareto front (outlined marks)")
+    for name, mark in marks_of(list(shown["method"])).items():
+        axes.plot([], [], mark, color="0.4", ms=5, ls="", label=name)
+    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=7.5)
+    return figure
