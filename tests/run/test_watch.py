@@ -1,0 +1,116 @@
+"""Marks on times: other programs, energy, repeats that differ."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.cli.commands import vbench
+from vbench.cost.energy import EnergyWatch
+from vbench.cost.load import Load, LoadWatch
+from vbench.report.timing_notes import joules_per_frame, timing_notes
+from vbench.run import watch
+from vbench.run.repeats import median_ms
+from vbench.run.watch import MethodWatch
+from vbench.store.run_folder import Manifest, MethodRecord
+
+
+class Meter:
+    name, scope = "rails", "module"
+    total = 0.0
+
+    def joules(self):
+        return self.total
+
+
+@pytest.fixture
+def quiet(monkeypatch):
+    def load(cores):
+        monkeypatch.setattr(LoadWatch, "stop", lambda self: Load(1.0, cores, 2, 5.0))
+
+    monkeypatch.setattr(watch, "idle_meter", lambda device: None)
+    return load
+
+
+def manifest(record):
+    return Manifest("s", "sot", "d", 1, methods={record.method: record})
+
+
+def test_a_busy_machine_marks_the_times_and_the_worst_session_stays(quiet):
+    record = MethodRecord("kcf", "k")
+    for cores in (0.05, 0.8, 0.1):
+        quiet(cores)
+        with MethodWatch(record, "cpu") as seen:
+            seen.frames += 10
+    assert record.foreign_cores == 0.8
+    assert timing_notes(manifest(record)) == [
+        "times of kcf: other programs used 0.8 cores meanwhile"
+    ]
+
+
+def test_nothing_is_said_where_nothing_ran_or_nothing_is_known(quiet):
+    record = MethodRecord("kcf", "k")
+    quiet(0.9)
+    with MethodWatch(record, "cpu"):
+        pass
+    with MethodWatch(record, None) as untimed:
+        untimed.frames += 5
+    quiet(float("nan"))
+    with MethodWatch(record, "cpu") as seen:
+        seen.frames += 5
+    assert record.foreign_cores is None
+    assert timing_notes(manifest(record)) == []
+    assert np.isnan(joules_per_frame(record))
+
+
+def test_energy_of_all_sessions_is_a_frame_beyond_idling(quiet, monkeypatch):
+    quiet(0.0)
+    meter, seconds = Meter(), iter([0.0, 2.0, 10.0, 13.0])
+    monkeypatch.setattr(watch, "idle_meter", lambda device: (meter, 5.0))
+    monkeypatch.setattr(
+        watch,
+        "EnergyWatch",
+        lambda m, idle_watts: EnergyWatch(m, lambda: next(seconds), idle_watts),
+    )
+    record = MethodRecord("kcf", "k")
+    for joules, frames in ((40.0, 10), (30.0, 5)):
+        with MethodWatch(record, "cpu") as seen:
+            meter.total += joules
+            seen.frames += frames
+    assert record.energy["joules"] == 70
+    assert record.energy["net_joules"] == pytest.approx((40 - 5 * 2) + (30 - 5 * 3))
+    assert joules_per_frame(record) == pytest.approx(45 / 15)
+    assert json.loads(json.dumps(record.energy))["meter"] == "rails"
+
+
+@pytest.mark.parametrize(
+    ("medians", "note"),
+    [
+        ([10.0, 10.3], None),
+        ([10.0, 11.0, 10.5], "medians of 3 repeats differ by 10%"),
+        ([9.0], None),
+    ],
+)
+def test_repeats_that_differ_are_said_to(medians, note):
+    record = MethodRecord("kcf", "k", repeats_ms=medians)
+    assert timing_notes(manifest(record)) == ([f"times of kcf: {note}"] if note else [])
+
+
+def test_without_frames_there_is_no_median():
+    assert np.isnan(median_ms([]))
+
+
+def test_methods_are_timed_again_in_turns(alone_run, capsys):
+    said = json.loads((alone_run / "manifest.json").read_text())
+    for record in said["methods"].values():
+        assert len(record["repeats_ms"]) == 3
+        assert all(ms > 0 for ms in record["repeats_ms"])
+    assert said["methods"]["hold"]["repeats_ms"][0] < said["methods"]["kcf"]["repeats_ms"][0]
+
+
+@pytest.fixture
+def alone_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    asked = ["--suite", "synth-sot", "--limit", 1, "--methods", "kcf,hold", "--out", "r"]
+    assert vbench(capsys, "run", *asked, "--repeats", 3, "--quiet").code == 0
+    return tmp_path / "r"
