@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from vbench.run.bench import Listener
+    from vbench.store.run_folder import RunFolder
 
 
 def register(app: typer.Typer) -> None:
@@ -53,6 +54,10 @@ def run(
     timing: Annotated[
         bool, typer.Option(help="Time each frame; without, decoding overlaps the work.")
     ] = True,
+    repeats: Annotated[
+        int,
+        typer.Option(help="Time all methods so often, in turns; says if they differ."),
+    ] = 1,
     quiet: Annotated[bool, typer.Option(help="No progress, no table.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> int:
@@ -67,6 +72,7 @@ def run(
     from vbench.run.bench import Order, check_order
     from vbench.run.bench import run as run_order
     from vbench.run.protocols import under_protocol
+    from vbench.run.repeats import time_again
     from vbench.run.request import Request
 
     request = Request.read(
@@ -86,18 +92,29 @@ def run(
         console.print(f"clip {name} left out: {why}", style="yellow")
     with listening(console, len(plans), chosen, quiet or json) as listener:
         outcome = run_order(order, request.folder, request.finder.weights_for, listener)
+        if repeats > 1 and timing:
+            time_again(order, request.folder, request.finder.weights_for, repeats)
     found = summary(request.folder)
     written = write_tables(request.folder)
     if json:
         print_json(results_json(request.folder, found))
     elif not quiet:
         show_table(tables(), found, f"{chosen.name}, {chosen.coverage} clips")
+        show_notes(console, request.folder)
         console.print(f"tables: {', '.join(str(path) for path in written)}")
     for (method, clip), why in outcome.failed.items():
         console.print(f"failed: {method} on {clip}: {why}", style="red")
     if outcome.failed:
         console.print("`--again failed` tries them again")
     return Exit.PROBLEMS if outcome.failed else Exit.OK
+
+
+def show_notes(console: Any, folder: RunFolder) -> None:
+    """Print what a reader of a run's times should know."""
+    from vbench.report.timing_notes import timing_notes
+
+    for note in timing_notes(folder.read()):
+        console.print(note, style="yellow", markup=False)
 
 
 def named_clips(text: str | None) -> list[str]:

@@ -23,6 +23,7 @@ from vbench.run.restarted import RESTARTS, run_restarted
 from vbench.run.stepper import DetectorStepper
 from vbench.run.surroundings import machine, packages, working_commit
 from vbench.run.tally import memory_mb, parameters_m, unit_costs
+from vbench.run.watch import MethodWatch
 from vbench.store.files import locked
 from vbench.store.run_folder import Manifest, MethodRecord, RunFolder, content_key
 
@@ -112,21 +113,23 @@ def _run_method(
         # Counting and the first call warm the model up, so that no clip pays for it.
         record.costs = unit_costs(composed.stepper).to_json()
         folder.write(outcome.manifest)
-    for clip in todo:
-        try:
-            record_of_base = _base_trace(order, folder, outcome.manifest, composed, clip)
-            trace = timed_clip(composed, clip, order, heard.frame, record_of_base)
-        except Exception as error:  # a method's own error fails its clip, never the run
-            record.problems[clip.name] = reason(error)
-            outcome.failed[name, clip.name] = record.problems[clip.name]
-            heard.clip(name, clip.name, record.problems[clip.name])
-        else:
-            record.problems.pop(clip.name, None)
-            folder.save(record, clip, trace)
-            outcome.ran += 1
-            heard.clip(name, clip.name, "ok")
-        record.memory_mb = memory_mb(order.device)
-        folder.write(outcome.manifest)
+    with MethodWatch(record, order.device if order.timing else None) as watch:
+        for clip in todo:
+            try:
+                record_of_base = _base_trace(order, folder, outcome.manifest, composed, clip)
+                trace = timed_clip(composed, clip, order, heard.frame, record_of_base)
+            except Exception as error:  # a method's own error fails its clip, never the run
+                record.problems[clip.name] = reason(error)
+                outcome.failed[name, clip.name] = record.problems[clip.name]
+                heard.clip(name, clip.name, record.problems[clip.name])
+            else:
+                record.problems.pop(clip.name, None)
+                folder.save(record, clip, trace)
+                watch.frames += len(trace)
+                outcome.ran += 1
+                heard.clip(name, clip.name, "ok")
+            record.memory_mb = memory_mb(order.device)
+            folder.write(outcome.manifest)
     for clip_name, why in record.problems.items():
         outcome.failed[name, clip_name] = why
     folder.write(outcome.manifest)

@@ -39,8 +39,9 @@ class MethodRecord:
     """What a run knows of one method besides its traces.
 
     `key` addresses its content: method, weights, seed, package version. `costs` is a UnitCosts
-    as JSON. `projected` says that seconds are composed from measured parts. `problems` maps clips
-    to the reason why they have no trace.
+    as JSON. `projected` says that seconds are composed from measured parts. `foreign_cores` is the
+    most that other programs used while it was timed, `energy` what a meter counted, `repeats_ms`
+    the median of every timing repeat. `problems` maps clips to the reason why they have no trace.
     """
 
     method: str
@@ -53,6 +54,9 @@ class MethodRecord:
     params_m: float | None = None
     memory_mb: float | None = None
     load_seconds: float | None = None
+    foreign_cores: float | None = None
+    energy: dict[str, Any] = field(default_factory=dict)
+    repeats_ms: list[float] = field(default_factory=list)
     projected: bool = False
     problems: dict[str, str] = field(default_factory=dict)
 
