@@ -50,6 +50,9 @@ SUITES: dict[str, Entry] = {
         for year in range(2013, 2020)
     },
     "imagenet-vid": Entry("imagenet_vid:load", "ImageNet VID val, 555 snippets, 30 classes", VID),
+    "vid": Entry(
+        "vid_files:load", "your own videos with many objects: COCO-VID, MOT, boxes", takes="PATH"
+    ),
     "files": Entry(
         "files:load", "your own images or videos with a box file beside each", takes="PATH"
     ),
