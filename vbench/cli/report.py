@@ -44,6 +44,9 @@ def report(
         str | None, typer.Option(help="Project onto a device: a profile's file, or jetson-nano.")
     ] = None,
     methods: Annotated[str | None, typer.Option(help="Only these methods of the run.")] = None,
+    timing: Annotated[
+        bool, typer.Option("--timing", help="Times of keys, inter-frames, starts, decoding apart.")
+    ] = False,
     parquet: Annotated[bool, typer.Option(help="Write the tables as parquet as well.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the plots; default RUN/plots.")
@@ -59,6 +62,7 @@ def report(
     from vbench.report.projection import projected_json, show_projection
     from vbench.report.tables import per_attribute, results_json, summary, write_tables
     from vbench.report.terminal import as_text, only_methods, show_table, sorted_by
+    from vbench.report.timing import show_timing, timing_table
     from vbench.report.timing_notes import timing_notes
     from vbench.run.settings import load_settings
     from vbench.store.run_folder import RunFolder, newest_run
@@ -82,11 +86,15 @@ def report(
         written = write_tables(folder, parquet)
         projected = _projected(folder, manifest, device_profile)
         if form == "json":
-            print_json(results_json(folder, found) | projected_json(projected))
+            split = timing_table(folder, manifest).to_dict("records") if timing else None
+            extra = {} if split is None else {"timing": split}
+            print_json(results_json(folder, found) | projected_json(projected) | extra)
         elif form == "table":
             show_table(tables(), found, f"{manifest.suite} ({folder.path})")
             for note in timing_notes(manifest):
                 console.print(note, style="yellow", markup=False)
+            if timing:
+                show_timing(tables(), timing_table(folder, manifest))
             if projected is not None:
                 show_projection(tables(), projected)
         else:
