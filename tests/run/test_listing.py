@@ -1,5 +1,6 @@
 """What is listed, what it needs, and whether it is ready here."""
 
+import json
 import os
 import subprocess
 import sys
@@ -249,7 +250,7 @@ def wheel(folder: Path) -> Path:
     return path
 
 
-def test_an_installed_package_shows_up(tmp_path):
+def test_an_installed_package_shows_up_and_runs(tmp_path):
     site = tmp_path / "site"
     offline = ["--quiet", "--no-deps", "--no-index", "--disable-pip-version-check"]
     subprocess.run(
@@ -266,3 +267,13 @@ def test_an_installed_package_shows_up(tmp_path):
     told = run(code, tmp_path, PYTHONPATH=str(site))
     assert "always answers the corner" in told
     assert "corner-tracker\n<corner_tracker.Corner object" in told
+    ran = run(
+        "from vbench.cli.app import invoke; "
+        "raise SystemExit(invoke('run --methods corner --limit 1 --json'.split()))",
+        tmp_path,
+        PYTHONPATH=str(site),
+    )
+    (result,) = json.loads(ran)["results"]
+    assert (result["method"], result["clips"], result["status"]) == ("corner", "1/27", "ok")
+    # It does not say what it computes, and that is no 0.
+    assert result["gmac_per_frame"] is None

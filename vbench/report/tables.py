@@ -199,7 +199,9 @@ def results_json(folder: RunFolder, found: pd.DataFrame) -> dict[str, Any]:
     for row in found.to_dict(orient="records"):
         record = manifest.methods[str(row["method"])]
         problems = [{"clip": c, "what": why} for c, why in record.problems.items()]
-        results.append({str(k): v for k, v in row.items()} | {"problems": problems})
+        # Every number is there under its fixed name, null where a run does not have it.
+        numbers = dict.fromkeys(METRICS) | {str(k): v for k, v in row.items()}
+        results.append(numbers | {"problems": problems})
     return {
         "schema": 1,
         "suite": manifest.suite,
