@@ -28,6 +28,7 @@ COMMANDS = (
     "raw_files",
     "listing",
     "weights",
+    "data",
     "config",
     "doctor",
     "cost",

@@ -92,7 +92,7 @@ def fetch(
     )
     mirror = load_settings(Path.cwd()).weights_mirror
     fetched: dict[str, list[str]] = {}
-    with _progress(quiet or json) as progress:
+    with progress_bars(quiet or json) as progress:
         for known in wanted:
             files = fetch_release(known, into or cache_folder(), mirror, progress)
             fetched[known.name] = [str(file) for file in files]
@@ -172,7 +172,7 @@ def _finder(weights: list[str] | None) -> WeightsFinder:
 
 
 @contextmanager
-def _progress(quiet: bool) -> Iterator[Callable[[str], Progress] | None]:
+def progress_bars(quiet: bool) -> Iterator[Callable[[str], Progress] | None]:
     """Give a maker of progress bars on stderr, one for each file; None if none are wanted."""
     from vbench.cli.app import messages
 

@@ -1,0 +1,192 @@
+"""Getting a VOT year from a server of plain files, and what can go wrong."""
+
+import hashlib
+import io
+import json
+import threading
+import zipfile
+from collections import Counter
+from dataclasses import replace
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from vbench import catalogue
+from vbench.cli.app import Exit, invoke
+from vbench.core.errors import NotReady, VBenchError
+from vbench.run.data_doctor import card_of
+from vbench.run.data_get import get_suite
+from vbench.store.unpack import unpack
+from vbench.weights.fetch import FetchFailed
+
+
+def zipped(files):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def jpeg():
+    return cv2.imencode(".jpg", np.zeros((48, 64, 3), np.uint8))[1].tobytes()
+
+
+@pytest.fixture
+def server(tmp_path):
+    """Serves two sequences as data.votchallenge.net does; counts what is asked for."""
+    root = tmp_path / "www"
+    asked: Counter[str] = Counter()
+
+    class Handler(SimpleHTTPRequestHandler):
+        def __init__(self, *args):
+            super().__init__(*args, directory=str(root))
+
+        def log_message(self, *_):
+            pass
+
+        def do_GET(self):
+            asked[self.path] += 1
+            super().do_GET()
+
+    sequences = []
+    for name, kind in (("bag", hashlib.md5), ("ball", hashlib.sha1)):
+        notes = zipped({"groundtruth.txt": "10,10,8,8\n" * 2, "occlusion.tag": "0\n1\n"})
+        color = zipped({f"{n:08d}.jpg": jpeg() for n in (1, 2)})
+        for part, content in (("annotations", notes), ("color", color)):
+            path = root / "vot2018/main" / f"{name}-{part}.zip"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        sequences.append(
+            {
+                "name": name,
+                "fps": 30,
+                "width": 64,
+                "height": 48,
+                "annotations": {
+                    "url": f"{name}-annotations.zip",
+                    "checksum": kind(notes).hexdigest(),
+                },
+                "channels": {
+                    "color": {
+                        "url": f"{name}-color.zip",
+                        "checksum": kind(color).hexdigest(),
+                        "pattern": "%08d.jpg",
+                    }
+                },
+            }
+        )
+    described = root / "vot2018/main/description.json"
+    described.write_text(json.dumps({"name": "VOT2018", "sequences": sequences}))
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=httpd.serve_forever, args=(0.02,))
+    thread.start()
+    yield SimpleNamespace(root=root, asked=asked, mirror=f"http://127.0.0.1:{httpd.server_port}")
+    httpd.shutdown()
+    thread.join()
+    httpd.server_close()
+
+
+def test_what_is_fetched_can_be_opened_and_is_fetched_once(server, tmp_path):
+    card, folder = card_of("vot2018"), tmp_path / "data"
+    done = get_suite(card, folder, mirror=server.mirror)
+    assert (done.fetched, done.kept) == (("bag", "ball"), ())
+    suite = catalogue.open_suite("vot2018", folder, None)
+    assert [(c.name, len(c), c.size, c.fps) for c in suite.clips] == [
+        ("bag", 2, (64, 48), 30),
+        ("ball", 2, (64, 48), 30),
+    ]
+    assert suite.clips[0].frames[1].shape == (48, 64, 3)
+    assert not list(folder.glob(".downloads/*.zip"))
+    again = get_suite(card, folder, mirror=server.mirror)
+    assert (again.fetched, again.kept) == ((), ("bag", "ball"))
+    assert server.asked["/vot2018/main/bag-color.zip"] == 1
+
+
+def test_some_sequences_alone(server, tmp_path):
+    card = card_of("vot2018")
+    done = get_suite(card, tmp_path / "d", mirror=server.mirror, only=("ball",))
+    assert done.fetched == ("ball",)
+    assert (tmp_path / "d/list.txt").read_text() == "ball\n"
+    with pytest.raises(VBenchError, match="no sequence 'bal'; it has bag, ball"):
+        get_suite(card, tmp_path / "d", mirror=server.mirror, only=("bal",))
+
+
+def test_an_interrupted_sequence_is_fetched_again(server, tmp_path):
+    card, folder = card_of("vot2018"), tmp_path / "data"
+    get_suite(card, folder, mirror=server.mirror)
+    (folder / "bag/sequence").unlink()  # written last
+    done = get_suite(card, folder, mirror=server.mirror)
+    assert (done.fetched, done.kept) == (("bag",), ("ball",))
+
+
+def test_other_content_than_published_is_refused(server, tmp_path):
+    (server.root / "vot2018/main/bag-color.zip").write_bytes(zipped({"00000001.jpg": b"x"}))
+    with pytest.raises(FetchFailed, match="bag-color.zip has another checksum"):
+        get_suite(card_of("vot2018"), tmp_path / "d", mirror=server.mirror)
+    assert not (tmp_path / "d/bag/color").exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["no json", "[]", '{"sequences": [{"name": "../x"}]}', '{"sequences": [{"name": "a"}]}']
+)
+def test_a_description_that_is_none_is_refused(text, server, tmp_path):
+    (server.root / "vot2018/main/description.json").write_text(text)
+    with pytest.raises(VBenchError, match="no description of sequences"):
+        get_suite(card_of("vot2018"), tmp_path / "d", mirror=server.mirror)
+
+
+def test_suites_behind_forms_say_how_to_get_them(tmp_path, capsys):
+    with pytest.raises(NotReady, match=r"lasot: its publisher serves no plain files; get them"):
+        get_suite(card_of("lasot"), tmp_path)
+    assert invoke(["data", "get", "uav123", "--data", str(tmp_path)]) == Exit.USAGE
+    err = capsys.readouterr().err
+    assert "licence: none stated" in err
+    assert "vbench data check uav123 --data DIR" in err
+
+
+def test_the_command_line(server, tmp_path, capsys):
+    folder = str(tmp_path / "data")
+    asked = ["data", "get", "vot2018", "--data", folder, "--mirror", server.mirror, "--json"]
+    assert invoke(asked) == Exit.OK
+    assert json.loads(capsys.readouterr().out)["fetched"] == ["bag", "ball"]
+    assert (
+        invoke(["data", "get", "vot2018", "--data", folder, "--mirror", server.mirror]) == Exit.OK
+    )
+    assert "0 sequences fetched, 2 were here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["../out.txt", "/out.txt", "a/../../out.txt", "C:/out.txt"])
+def test_zips_do_not_lead_out_of_their_folder(name, tmp_path):
+    path = tmp_path / "in.zip"
+    path.write_bytes(zipped({"good.txt": "x", name: "y"}))
+    with pytest.raises(VBenchError, match="leads out of the folder"):
+        unpack(path, tmp_path / "inner")
+    assert not list(tmp_path.glob("**/*.txt"))
+
+
+def test_bombs_links_and_no_zips_are_refused(tmp_path):
+    path = tmp_path / "in.zip"
+    path.write_bytes(zipped({"big.bin": bytes(1 << 20)}))
+    with pytest.raises(VBenchError, match="more than any sequence has"):
+        unpack(path, tmp_path, most_bytes=1 << 16)
+    link = zipfile.ZipInfo("link")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(link, "/etc/passwd")
+    with pytest.raises(VBenchError, match="'link' leads out"):
+        unpack(path, tmp_path)
+    path.write_bytes(b"PK\x03\x04 no")
+    with pytest.raises(VBenchError, match="is no zip"):
+        unpack(path, tmp_path)
+
+
+def test_cards_that_can_be_fetched_say_from_where():
+    for year in range(2013, 2020):
+        address = str(card_of(f"vot{year}").rules["description"])
+        assert address.startswith(f"http://data.votchallenge.net/vot{year}/")
+    with pytest.raises(NotReady):
+        get_suite(replace(card_of("vot2018"), rules={}), None)  # type: ignore[arg-type]
