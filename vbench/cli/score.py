@@ -61,14 +61,14 @@ def score(
     Example: vbench score results/OTB100 --suite otb2015 --profile otb-matlab
     """
     from vbench.cli.app import Exit, messages, print_json, tables
-    from vbench.cli.vot_tables import score_vot
     from vbench.run.score_files import score_path
-    from vbench.run.score_vot import is_vot
 
     if by not in (None, "attribute", "clip"):
         raise VBenchError(f"--by '{by}': choose attribute or clip")
     opened = open_suite(suite, data, annotations)
-    if is_vot(opened, profile):
+    if _restarts(opened, profile):
+        from vbench.cli.vot_tables import score_vot
+
         return score_vot(path, opened, profile, allow_partial, by, json)
     found = score_path(path, opened, profile, repair, allow_partial)
     found.sort(key=lambda scores: -scores.metrics.get("success_auc", -1.0))
@@ -99,13 +99,13 @@ def explain(
     Example: vbench explain results/OTB100/KCF --suite otb2015
     """
     from vbench.cli.app import Exit, print_json, tables
-    from vbench.cli.vot_tables import explain_vot
     from vbench.metrics.explain import explain as explained
     from vbench.run.score_files import read_path
-    from vbench.run.score_vot import is_vot
 
     opened = open_suite(suite, data, annotations)
-    if is_vot(opened, None):
+    if _restarts(opened, None):
+        from vbench.cli.vot_tables import explain_vot
+
         return explain_vot(path, opened, json)
     found = {f.name: explained(opened, f.results) for f in read_path(path, opened, repair)}
     if json:
@@ -124,12 +124,13 @@ def open_suite(suite: str, data: Path | None, annotations: Path | None) -> Suite
     """Open a suite where options or settings say that it lies."""
     from vbench import catalogue
     from vbench.core.method import parse_method
-    from vbench.run.settings import load_settings
 
     for option, folder in (("--data", data), ("--annotations", annotations)):
         if folder is not None and not folder.exists():
             raise VBenchError(f"{option} {folder}: there is no such folder")
     if data is None and annotations is None:
+        from vbench.run.settings import load_settings
+
         settings, stem = load_settings(Path.cwd()), suite.partition("[")[0]
         data, annotations = settings.data_for(stem), settings.annotations_for(stem)
     part = parse_method(suite).base
@@ -145,6 +146,15 @@ def _compared(found: Sequence[Scores], against: str) -> dict[str, dict[str, Diff
         raise UnknownName("tracker here", against, named)
     others = [scores for scores in found if scores.name != against and scores.clips]
     return {scores.name: differences(scores, named[against]) for scores in others}
+
+
+def _restarts(suite: Suite, profile: str | None) -> bool:
+    """Tell whether results are runs with restarts, which are read and scored otherwise."""
+    if suite.card.protocol == "ope" and not (profile or "").startswith("vot"):
+        return False
+    from vbench.run.score_vot import is_vot
+
+    return is_vot(suite, profile)
 
 
 def _as_json(
