@@ -63,16 +63,18 @@ def place(
     if not read:
         return placed
     placed.origin_px = origin_of(read, truths, usual_origin_px)
-    # Most results are as they should be: that is seen for all clips at once.
-    joined = np.concatenate(list(read.values()))
-    joined[:, :2] -= placed.origin_px
+    # Most results are as they should be: that is seen for all clips at once, column by column.
     ends = np.cumsum([len(boxes) for boxes in read.values()]).tolist()
-    boxed = bool(np.isfinite(joined.sum())) and float(joined[:, 2:].min()) > 0
-    given = np.array([truths[clip][0] for clip in read])
-    firsts = joined[[0, *ends[:-1]]]
-    opened = (np.abs(firsts - given) <= CLOSE_PX).all(axis=1).tolist()
-    for clip, first, last, fine in zip(read, [0, *ends[:-1]], ends, opened, strict=True):
-        boxes = joined[first:last]
+    spans = list(zip(read, [0, *ends[:-1]], ends, strict=True))
+    columns = np.empty((4, ends[-1]))
+    for clip, first, last in spans:
+        columns[:, first:last] = read[clip].T
+    columns[:2] -= placed.origin_px
+    boxed = bool(np.isfinite(columns.sum())) and float(columns[2:].min()) > 0
+    given = np.array([truths[clip][0] for clip in read]).T
+    opened = (np.abs(columns[:, [0, *ends[:-1]]] - given) <= CLOSE_PX).all(axis=0).tolist()
+    for (clip, first, last), fine in zip(spans, opened, strict=True):
+        boxes = columns[:, first:last].T
         if fine and boxed and last - first == len(truths[clip]):
             placed.boxes[clip] = PlacedBoxes(boxes)
         else:
