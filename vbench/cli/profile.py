@@ -56,6 +56,7 @@ def profile(
     Example: vbench profile siamfc+patchnet,kcf --threads 1
     """
     from vbench.cli.app import messages, print_json, tables
+    from vbench.run.apart import options_of
     from vbench.run.request import Request
 
     if check is not None:
@@ -72,7 +73,15 @@ def profile(
         _bundle(_composed(request, methods), bundle, json)
         return
     elif isolate:
-        found = _isolated(request, methods, _again(suite, data, weights, objects, repeats, seconds))
+        same: dict[str, Any] = {
+            "--suite": suite,
+            "--data": data,
+            "--weights": weights,
+            "--objects": objects,
+        }
+        same |= {"--repeats": repeats, "--seconds": seconds}
+        same |= {"--device": request.device, "--threads": request.threads}
+        found = _isolated(methods, options_of(same))
     else:
         found = _measured(request, methods, _effort(objects, repeats, seconds))
     path = _kept(found, out or request.settings.results / "devices" / f"{found.name}.json")
@@ -112,27 +121,7 @@ def _measured(request: Request, methods: str, effort: Effort) -> DeviceProfile:
     return measure(composed, clip, request.device, request.threads, effort)
 
 
-def _again(
-    suite: str | None,
-    data: Path | None,
-    weights: list[str] | None,
-    objects: str,
-    repeats: int,
-    seconds: float,
-) -> list[str]:
-    """Say the options again, for a process of their own."""
-    given: list[tuple[str, Any]] = [
-        ("--suite", suite),
-        ("--data", data),
-        ("--objects", objects),
-        ("--repeats", repeats),
-        ("--seconds", seconds),
-        *(("--weights", place) for place in weights or ()),
-    ]
-    return [str(text) for pair in given if pair[1] is not None for text in pair]
-
-
-def _isolated(request: Request, methods: str, options: list[str]) -> DeviceProfile:
+def _isolated(methods: str, options: list[str]) -> DeviceProfile:
     import json
     import os
     import subprocess
@@ -143,10 +132,9 @@ def _isolated(request: Request, methods: str, options: list[str]) -> DeviceProfi
     from vbench.cost.device_profile import merged, profile_from
 
     found = []
-    same = ["--device", request.device, "--threads", str(request.threads), *options]
     for method in split_methods(methods):
         with tempfile.TemporaryDirectory() as folder:
-            asked = [sys.executable, "-m", "vbench", "profile", method, "--json", *same]
+            asked = [sys.executable, "-m", "vbench", "profile", method, "--json", *options]
             asked += ["--out", os.path.join(folder, "profile.json")]  # noqa: PTH118
             answer = subprocess.run(asked, capture_output=True, text=True)
         if answer.returncode != 0:

@@ -58,6 +58,9 @@ def run(
         int,
         typer.Option(help="Time all methods so often, in turns; says if they differ."),
     ] = 1,
+    isolate: Annotated[
+        bool, typer.Option("--isolate", help="One process a method: memory of its own.")
+    ] = False,
     quiet: Annotated[bool, typer.Option(help="No progress, no table.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> int:
@@ -65,6 +68,8 @@ def run(
 
     Example: vbench run --suite synth-sot --methods kcf,kcf+dummy@fixed:5
     """
+    from dataclasses import replace
+
     from vbench.cli.app import Exit, messages, print_json, tables
     from vbench.core.policy import parse_policy
     from vbench.report.tables import results_json, summary, write_tables
@@ -90,7 +95,20 @@ def run(
     console = messages()
     for name, why in chosen.problems.items():
         console.print(f"clip {name} left out: {why}", style="yellow")
-    with listening(console, len(plans), chosen, quiet or json) as listener:
+    died = {}
+    if isolate:
+        from vbench.run.apart import options_of, run_apart
+
+        same = options_of({
+            "--suite": request.suite, "--data": data, "--annotations": annotations,
+            "--weights": weights, "--device": device, "--threads": threads,
+            "--out": request.folder.path, "--clips": clips, "--limit": limit, "--seed": seed,
+            "--again": again, "--protocol": protocol, "--fps": fps, "--no-timing": not timing,
+        })  # fmt: skip
+        died = run_apart([str(plan.method) for plan in plans], same)
+        kept = [plan for plan in plans if str(plan.method) not in died]
+        order = replace(order, plans=kept, again="missing")
+    with listening(console, len(order.plans), chosen, quiet or json) as listener:
         outcome = run_order(order, request.folder, request.finder.weights_for, listener)
         if repeats > 1 and timing:
             time_again(order, request.folder, request.finder.weights_for, repeats)
@@ -104,9 +122,11 @@ def run(
         console.print(f"tables: {', '.join(str(path) for path in written)}")
     for (method, clip), why in outcome.failed.items():
         console.print(f"failed: {method} on {clip}: {why}", style="red")
+    for method, why in died.items():
+        console.print(f"failed: {method}: {why}", style="red", markup=False)
     if outcome.failed:
         console.print("`--again failed` tries them again")
-    return Exit.PROBLEMS if outcome.failed else Exit.OK
+    return Exit.PROBLEMS if outcome.failed or died else Exit.OK
 
 
 def show_notes(console: Any, folder: RunFolder) -> None:
