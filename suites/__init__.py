@@ -50,6 +50,13 @@ SUITES: dict[str, Entry] = {
         for year in range(2013, 2020)
     },
     "imagenet-vid": Entry("imagenet_vid:load", "ImageNet VID val, 555 snippets, 30 classes", VID),
+    "short-range-vid": Entry(
+        "short_range:load",
+        "objects 10 frames apart, of ImageNet VID or `:SUITE`; a miss is an IoU below .7",
+        "Mao et al., PatchNet, section 5.3",
+        takes="SUITE",
+        optional=True,
+    ),
     "vid": Entry(
         "vid_files:load", "your own videos with many objects: COCO-VID, MOT, boxes", takes="PATH"
     ),

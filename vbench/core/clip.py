@@ -11,6 +11,9 @@ import numpy as np
 from vbench.core.boxes import Bools, Boxes, Floats, Ints, absent
 from vbench.core.frames import Frames
 
+# The frame tag of frames on which a clip of one object begins anew from its ground truth.
+RESTART = "restart"
+
 
 @dataclass(frozen=True)
 class Objects:

@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from vbench.core.boxes import Image
+from vbench.core.boxes import Image, Ints
 from vbench.core.errors import ClipFailed, NotReady
 
 
@@ -79,6 +79,20 @@ class Rendered:
         if not 0 <= index < self.length:
             raise IndexError(index)
         return self.render(index)
+
+
+@dataclass(frozen=True)
+class ChosenFrames:
+    """Some frames of a clip in any order, decoded when asked for."""
+
+    frames: Frames
+    order: Ints
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, index: int) -> Image:
+        return self.frames[int(self.order[index])]
 
 
 @dataclass(frozen=True)

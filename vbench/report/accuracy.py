@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from vbench.core.clip import Clip
+from vbench.core.boxes import Boxes
+from vbench.core.clip import RESTART, Clip
 from vbench.core.frames import NoFrames
 from vbench.core.trace import Trace
 from vbench.core.vot_run import VotRun, run_in
@@ -15,6 +16,7 @@ from vbench.metrics.bootstrap import intervals
 from vbench.metrics.metric import OVERLAP_METRICS
 from vbench.metrics.ope import PIXELS, OpeScores, Truths, score_ope
 from vbench.metrics.profiles import iou_thresholds, rules_of
+from vbench.metrics.short_range import judged, miss_rate
 from vbench.metrics.vot import score_vot
 from vbench.metrics.vot_frames import VotTruth
 from vbench.metrics.vot_profiles import VOT_PROFILES, vot_rules
@@ -34,7 +36,10 @@ def accuracy_of(
     if runs:
         return _vot(suite, profile, truths, runs)
     scored = _scored(suite, profile, truths, traces)
-    return {} if scored is None else {name: scored.mean(name) for name in OVERLAP_METRICS}
+    found = {} if scored is None else {name: scored.mean(name) for name in OVERLAP_METRICS}
+    if any(RESTART in truth.frame_tags for truth in truths):
+        found["miss_rate"] = miss_rate(*_boxes(truths, traces))
+    return found
 
 
 def plus_minus_of(
@@ -87,11 +92,23 @@ def _vot(
 def _scored(
     suite: str, profile: str, truths: Sequence[StoredTruth], traces: Sequence[Trace]
 ) -> OpeScores | None:
-    pairs = [(t, r) for t, r in zip(truths, traces, strict=True) if len(t.truth)]
-    if not pairs:
+    kept = [(t, r) for t, r in zip(truths, traces, strict=True) if len(t.truth)]
+    if not kept:
         return None
+    boxes, results = _boxes(*zip(*kept, strict=True))
     return score_ope(
-        Truths([truth.truth for truth, _ in pairs], [truth.size for truth, _ in pairs]),
-        [trace.boxes for _, trace in pairs],
-        rules_of(profile, suite),
+        Truths(boxes, [truth.size for truth, _ in kept]), results, rules_of(profile, suite)
     )
+
+
+def _boxes(
+    truths: Sequence[StoredTruth], traces: Sequence[Trace]
+) -> tuple[list[Boxes], list[Boxes]]:
+    """True and answered boxes of each clip; where it begins anew, of the last frames before."""
+    true, answered = [], []
+    for truth, trace in zip(truths, traces, strict=True):
+        restarts = truth.frame_tags.get(RESTART)
+        last = slice(None) if restarts is None else judged(restarts)
+        true.append(truth.truth[last])
+        answered.append(trace.boxes[last])
+    return true, answered

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vbench.core.boxes import Box, Boxes, Image, absent
-from vbench.core.clip import Clip
+from vbench.core.clip import RESTART, Clip
 from vbench.core.errors import ClipFailed
 from vbench.core.frames import Frames
 from vbench.core.policy import Moment, Policy
@@ -112,8 +112,12 @@ def run_clip(
     frames = _prefetched(clip.frames) if prefetch else _decoded(clip.frames, now)
     frame, decode_seconds = next(frames)
     record.add(drive.start(frame, box), decode_seconds)
+    anew = clip.frame_tags.get(RESTART) if stepper.single else None
     for index, (frame, decode_seconds) in enumerate(frames, start=1):
-        record.add(drive.step(frame, truths(index), index), decode_seconds)
+        if anew is not None and anew[index]:
+            record.add(drive.start(frame, clip.truth[index], index), decode_seconds)
+        else:
+            record.add(drive.step(frame, truths(index), index), decode_seconds)
         if each_frame is not None:
             each_frame()
     trace = record.trace()

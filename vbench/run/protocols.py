@@ -7,16 +7,15 @@ shiftInitBB.m of the MATLAB toolkit; jwlim/tracker_benchmark butil/split_seq.py,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
 from vbench.core.boxes import Box, Boxes, Ints, is_present
-from vbench.core.boxes import Image as Frame
 from vbench.core.clip import Clip
 from vbench.core.errors import ClipFailed, UnknownName, VBenchError
-from vbench.core.frames import Frames
+from vbench.core.frames import ChosenFrames
 from vbench.core.suite import Suite
 from vbench.run.restarted import RESTARTS
 
@@ -43,20 +42,6 @@ FIRST_PIXEL = np.array([1.0, 1.0, 0.0, 0.0])
 PROTOCOLS = ("ope", "tre", "sre")
 # matlab: as published; compat: jwlim/tracker_benchmark, whose "down" widens the box instead.
 Shifting = Literal["matlab", "compat"]
-
-
-@dataclass(frozen=True)
-class ChosenFrames:
-    """Some frames of a clip in any order, decoded when asked for."""
-
-    frames: Frames
-    order: Ints
-
-    def __len__(self) -> int:
-        return len(self.order)
-
-    def __getitem__(self, index: int) -> Frame:
-        return self.frames[int(self.order[index])]
 
 
 def chosen(clip: Clip, order: Ints, name: str) -> Clip:
