@@ -1,5 +1,9 @@
 """Timing the parts of methods alone."""
 
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -137,3 +141,28 @@ def test_objects_are_spread_over_the_frame():
 def test_an_effort_of_nothing_is_refused():
     with pytest.raises(VBenchError, match="repeats and objects start at 1"):
         Effort(repeats=0)
+
+
+FEW = """
+import sys
+for name in ("fvcore", "pandas", "matplotlib", "pycocotools", "got10k", "onnxruntime", "scipy"):
+    sys.modules[name] = None
+from vbench.cli.app import invoke
+quick = ["--seconds", "0", "--repeats", "1", "--objects", "1", "--json", "--out", "p.json"]
+sys.exit(invoke(["profile", "siamfc[scales=1]+patchnet", *quick]))
+"""
+
+
+def test_a_small_board_needs_few_packages(tmp_path):
+    """As docs/jetson.md says: no pandas, fvcore, matplotlib, got10k, pycocotools, onnxruntime."""
+    asked = [sys.executable, "-W", "ignore", "-c", FEW]
+    answer = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+    said = json.loads(answer.stdout)
+    names = [f"{c['model']}.{c['call']}" for c in said["components"]]
+    assert names == [
+        "siamfc[scales=1].start",
+        "siamfc[scales=1].track",
+        "patchnet.anchor",
+        "patchnet.propagate",
+    ]
