@@ -1,5 +1,7 @@
 """Clocks and laps."""
 
+import time
+
 import pytest
 
 from vbench.core.errors import VBenchError
@@ -41,3 +43,23 @@ def test_a_device_that_is_not_there_is_named_with_those_that_are():
         synchronised("cuda:7")
     with pytest.raises(VBenchError, match="'abacus' is not here"):
         synchronised("abacus")
+
+
+@pytest.mark.skipif("cuda:0" not in devices(), reason="no GPU here")
+def test_a_gpu_kernel_is_timed_until_it_ends():
+    import torch
+
+    a = torch.rand(8192, 8192, device="cuda")
+    clock, launch = synchronised("cuda"), time.perf_counter
+    for _ in range(2):
+        clock.now()
+        launched = launch()
+        a @ a
+        launched = launch() - launched
+        before = clock.now()
+        for _ in range(10):
+            a @ a
+        seconds = clock.now() - before
+    # 10 products of 8192^3 MACs: no GPU of 2024 does 5e15 a second in float32.
+    assert seconds > 10 * 8192**3 / 5e15
+    assert seconds > 10 * launched
