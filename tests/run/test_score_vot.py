@@ -67,6 +67,14 @@ def test_means_over_some_of_the_clips_are_printed_only_if_asked(tmp_path, suite)
     assert (result.status, result.score) == ("failed", None)
 
 
+def test_the_unsupervised_experiment_is_scored_by_its_average_overlap(tmp_path, suite):
+    root = lay(tmp_path, "KCF", a=GOOD, b=GOOD)
+    (root / "KCF/baseline").rename(root / "KCF/unsupervised")
+    (result,) = score_vot_path(root, suite, "vot-matlab")
+    assert result.metrics == {"ao": pytest.approx(39 / 40)}
+    assert result.as_json()["ar"] is None
+
+
 def test_what_is_no_vot_result_is_refused(tmp_path, suite):
     with pytest.raises(NotReady, match="expected TRACKER/baseline/CLIP/CLIP_001.txt"):
         score_vot_path(tmp_path, suite)

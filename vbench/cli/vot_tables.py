@@ -22,7 +22,7 @@ def score_vot(
     from vbench.run.score_vot import score_vot_path
 
     found = score_vot_path(path, suite, profile, allow_partial)
-    found.sort(key=lambda result: -result.metrics.get("eao", -1.0))
+    found.sort(key=lambda r: -r.metrics.get("eao", r.metrics.get("ao", -1.0)))
     used = next((r.score.profile for r in found if r.score), profile or suite.card.profile)
     if json:
         results = [r.as_json() | _rows_as_json(r, by) for r in found]
@@ -64,7 +64,7 @@ def _show(console: Console, suite: Suite, profile: str, found: Sequence[VotResul
     from rich.table import Table
 
     from vbench.metrics.metric import METRICS
-    from vbench.run.score_vot import METRICS as COLUMNS
+    from vbench.run.score_vot import COLUMNS
 
     names = [name for name in COLUMNS if any(name in r.metrics for r in found)]
     title = f"{suite.name}, profile {profile}; +- is a 95 % interval over clips"

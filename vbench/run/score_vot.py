@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,24 +14,30 @@ from vbench.metrics.vot import VotScore, score_vot
 from vbench.metrics.vot_explain import VotExplanation, explain_vot
 from vbench.metrics.vot_frames import VotTruth
 from vbench.metrics.vot_intervals import vot_intervals
+from vbench.metrics.vot_overlap import score_unsupervised
 from vbench.metrics.vot_profiles import VotRules, vot_rules
 from vbench.store.raw_vot import VotRuns, read_vot, result_files
 
-EXPERIMENTS = ("baseline", "supervised", "realtime")
+EXPERIMENTS = ("baseline", "supervised", "realtime", "unsupervised")
 METRICS = ("eao", "accuracy", "robustness", "lost")
+COLUMNS = (*METRICS, "ao")
 PROTOCOL = "vot-supervised"
 Status = Literal["ok", "partial", "failed"]
 
 
 @dataclass(frozen=True)
 class VotResult:
-    """What one tracker got; means only where the whole suite was scored, or as asked."""
+    """What one tracker got; means only where the whole suite was scored, or as asked.
+
+    `average_overlap` is there for the unsupervised experiment, which is scored by it alone.
+    """
 
     name: str
     score: VotScore | None
     total: int
     problems: dict[str, str]
     allow_partial: bool = False
+    average_overlap: float | None = None
 
     @property
     def coverage(self) -> str:
@@ -51,13 +56,15 @@ class VotResult:
         """Means by metric name; empty where they would be over an incomplete suite."""
         if self.score is None or (self.status == "partial" and not self.allow_partial):
             return {}
+        if self.average_overlap is not None:
+            return {"ao": self.average_overlap}
         found = {name: float(getattr(self.score, name)) for name in METRICS}
         return {name: value for name, value in found.items() if value == value}
 
     @cached_property
     def intervals(self) -> dict[str, Interval]:
         """Bootstrap intervals over clips (seed 0) of the means that are shown."""
-        if self.score is None or not self.metrics:
+        if self.score is None or "lost" not in self.metrics:
             return {}
         return {k: v for k, v in vot_intervals(self.score).items() if k in self.metrics}
 
@@ -80,15 +87,16 @@ class VotResult:
     def as_json(self) -> dict[str, Any]:
         """One entry of `results` in the command line's JSON."""
         score = self.score
+        restarts = score is not None and "lost" in self.metrics
+        per_clip = {"failures_per_clip": score.failures_per_clip} if score and restarts else {}
         return {
             "name": self.name,
             "clips": self.coverage,
             "status": self.status,
-            "metrics": self.metrics
-            | ({"failures_per_clip": score.failures_per_clip} if score and self.metrics else {}),
+            "metrics": self.metrics | per_clip,
             "plus_minus": {name: one.half for name, one in self.intervals.items()},
             "interval": list(score.interval) if score and score.interval else None,
-            "ar": list(score.ar) if score and self.metrics else None,
+            "ar": list(score.ar) if score and restarts else None,
             "problems": [{"clip": clip, "what": why} for clip, why in self.problems.items()],
             "notes": [],
         }
@@ -113,8 +121,8 @@ def score_vot_path(
     rules = vot_rules(profile or suite.card.profile, suite.name)
     truth = VotTruth(suite.clips)
     return [
-        _scored(name, runs, truth, suite, rules, allow_partial)
-        for name, runs in _each_tracker(path, suite)
+        _scored(name, folder, truth, suite, rules, allow_partial)
+        for name, folder in _trackers(path, suite)
     ]
 
 
@@ -127,7 +135,8 @@ def explain_vot_path(path: Path, suite: Suite) -> dict[str, list[VotExplanation]
     """
     truth = VotTruth(suite.clips)
     found = {}
-    for name, runs in _each_tracker(path, suite):
+    for name, folder in _trackers(path, suite):
+        runs = _read(folder, suite)
         if not runs.runs:
             clip, why = next(iter(runs.problems.items()))
             raise VBenchError(f"{name}: no clip can be scored; {clip}: {why}")
@@ -159,22 +168,28 @@ def _experiment_in(path: Path, clips: list[str]) -> Path | None:
     return None
 
 
-def _each_tracker(path: Path, suite: Suite) -> Iterator[tuple[str, VotRuns]]:
-    lengths = {clip.name: len(clip) for clip in suite.clips}
-    trackers = trackers_in(path, list(lengths))
+def _trackers(path: Path, suite: Suite) -> list[tuple[str, Path]]:
+    trackers = trackers_in(path, [clip.name for clip in suite.clips])
     if not trackers:
         raise NotReady(
             f"{path}: no VOT result of {suite.name}; expected TRACKER/baseline/CLIP/CLIP_001.txt "
             "with a line a frame: 1 start, 2 failure, 0 skipped, or a region"
         )
-    for name, folder in trackers:
-        yield name, read_vot(folder, lengths)
+    return trackers
+
+
+def _read(folder: Path, suite: Suite) -> VotRuns:
+    return read_vot(folder, {clip.name: len(clip) for clip in suite.clips})
 
 
 def _scored(
-    name: str, found: VotRuns, truth: VotTruth, suite: Suite, rules: VotRules, allow_partial: bool
+    name: str, folder: Path, truth: VotTruth, suite: Suite, rules: VotRules, allow_partial: bool
 ) -> VotResult:
+    found = _read(folder, suite)
     total = max(suite.card.clips, len(suite.clips))
     problems = {**suite.problems, **found.problems}
     score = score_vot(truth, found.runs, rules, suite=suite.name) if found.runs else None
-    return VotResult(name, score, total, problems, allow_partial)
+    average = None
+    if score is not None and folder.name == "unsupervised":
+        average = score_unsupervised(truth, found.runs, rules).average
+    return VotResult(name, score, total, problems, allow_partial, average)
