@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.cli.commands import vbench
+from vbench.cost.device import device_label
 from vbench.cost.energy import EnergyWatch
 from vbench.cost.load import Load, LoadWatch
 from vbench.report.timing_notes import joules_per_frame, timing_notes
@@ -96,6 +97,17 @@ def test_repeats_that_differ_are_said_to(medians, note):
     assert timing_notes(manifest(record)) == ([f"times of kcf: {note}"] if note else [])
 
 
+def test_times_of_different_devices_are_not_for_comparing():
+    first = MethodRecord("kcf", "k", devices=["A (1)"])
+    both = MethodRecord("hold", "h", devices=["A (1)", "B (2)"])
+    notes = timing_notes(Manifest("s", "sot", "d", 1, methods={"kcf": first, "hold": both}))
+    assert notes == [
+        "times of hold: taken on different devices: A (1), B (2)",
+        "times were taken on 2 devices; compare only within one of them",
+    ]
+    assert timing_notes(manifest(first)) == []
+
+
 def test_without_frames_there_is_no_median():
     assert np.isnan(median_ms([]))
 
@@ -103,6 +115,7 @@ def test_without_frames_there_is_no_median():
 def test_methods_are_timed_again_in_turns(alone_run, capsys):
     said = json.loads((alone_run / "manifest.json").read_text())
     for record in said["methods"].values():
+        assert record["devices"] == [device_label(said["machine"])]
         assert len(record["repeats_ms"]) == 3
         assert all(ms > 0 for ms in record["repeats_ms"])
     assert said["methods"]["hold"]["repeats_ms"][0] < said["methods"]["kcf"]["repeats_ms"][0]

@@ -65,6 +65,11 @@ def device_key(block: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]
 
 
+def device_label(block: Mapping[str, Any]) -> str:
+    """Return the device's name with its key: what stands beside times taken on it."""
+    return f"{block['name']} ({device_key(block)})"
+
+
 def differences(a: Mapping[str, Any], b: Mapping[str, Any], within: str = "") -> list[str]:
     """Name the entries in which two device blocks differ, each as `cpu.governor: 'x' / 'y'`."""
     found = []

@@ -14,11 +14,15 @@ STEADY = 0.05
 
 def timing_notes(manifest: Manifest) -> list[str]:
     """One line for every method whose times are doubtful, and why."""
-    return [
+    notes = [
         f"times of {name}: {note}"
         for name, record in manifest.methods.items()
         for note in _notes(record)
     ]
+    devices = sorted({device for record in manifest.methods.values() for device in record.devices})
+    if len(devices) > 1:
+        notes.append(f"times were taken on {len(devices)} devices; compare only within one of them")
+    return notes
 
 
 def joules_per_frame(record: MethodRecord) -> float:
@@ -32,6 +36,8 @@ def _notes(record: MethodRecord) -> list[str]:
     busy = record.foreign_cores or 0.0
     if busy > TOLERATED_CORES:
         found.append(f"other programs used {busy:.1f} cores meanwhile")
+    if len(record.devices) > 1:
+        found.append(f"taken on different devices: {', '.join(record.devices)}")
     drift = median_drift(record.repeats_ms)
     if drift > STEADY:
         found.append(f"medians of {len(record.repeats_ms)} repeats differ by {drift:.0%}")

@@ -16,6 +16,7 @@ from vbench.core.clip import Clip
 from vbench.core.errors import VBenchError
 from vbench.core.suite import Suite
 from vbench.core.trace import Trace
+from vbench.cost.device import device_label
 from vbench.run.compose import Composed, Plan, WeightsFor, check, compose
 from vbench.run.loop import run_clip
 from vbench.run.replay import replaying, with_seconds_of
@@ -110,6 +111,9 @@ def _run_method(
     todo = list(_todo(order, folder, record, heard))
     outcome.kept += len(order.suite.clips) - len(todo)
     if todo:
+        if order.timing:
+            earlier = [] if order.again == "always" else record.devices
+            record.devices = sorted({*earlier, device_label(outcome.manifest.machine)})
         # Counting and the first call warm the model up, so that no clip pays for it.
         record.costs = unit_costs(composed.stepper).to_json()
         folder.write(outcome.manifest)

@@ -41,7 +41,8 @@ class MethodRecord:
     `key` addresses its content: method, weights, seed, package version. `costs` is a UnitCosts
     as JSON. `projected` says that seconds are composed from measured parts. `foreign_cores` is the
     most that other programs used while it was timed, `energy` what a meter counted, `repeats_ms`
-    the median of every timing repeat. `problems` maps clips to the reason why they have no trace.
+    the median of every timing repeat, `devices` where its clips were timed. `problems` maps clips
+    to the reason why they have no trace.
     """
 
     method: str
@@ -57,6 +58,7 @@ class MethodRecord:
     foreign_cores: float | None = None
     energy: dict[str, Any] = field(default_factory=dict)
     repeats_ms: list[float] = field(default_factory=list)
+    devices: list[str] = field(default_factory=list)
     projected: bool = False
     problems: dict[str, str] = field(default_factory=dict)
 
