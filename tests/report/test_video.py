@@ -50,6 +50,8 @@ def test_accuracy_stands_in_the_summary_and_by_clip(folder) -> None:
     # The boxes stand still and are of 41 x 41 px with the last pixel.
     assert row["map50_slow"] == row["map50_m"] == row["map50"]
     assert "map50_fast" not in row
+    # Of two clips, 1.0 and .5, half the draws take one clip twice.
+    assert row["map50_pm"] == pytest.approx(0.25)
     assert row["average_delay"] == 0
     assert row["jitter"] == 0
     clips = per_clip(folder).set_index("clip")

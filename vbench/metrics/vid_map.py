@@ -141,12 +141,12 @@ def averaged(precision: Floats, positives: int, curve: Curve) -> float:
     if curve == "all points":
         return float(envelope.sum() / positives)
     recall = np.arange(1, len(precision) + 1) / positives
-    at = np.searchsorted(recall, _levels(curve), side="left")
+    at = np.searchsorted(recall, levels(curve), side="left")
     return float(np.append(envelope, 0.0)[at].mean())
 
 
 @cache
-def _levels(curve: Curve) -> Floats:
+def levels(curve: Curve) -> Floats:
     """Recalls at which precision is read, in the spelling of pycocotools and of MATLAB."""
     return np.linspace(0.0, 1.0, 101) if curve == "101 points" else iou_thresholds("colon", 11)
 

@@ -20,7 +20,7 @@ from vbench.metrics.short_range import judged, miss_rate
 from vbench.metrics.vot import score_vot
 from vbench.metrics.vot_frames import VotTruth
 from vbench.metrics.vot_profiles import VOT_PROFILES, vot_rules
-from vbench.report.video import video_accuracy
+from vbench.report.video import video_accuracy, video_plus_minus
 from vbench.store.traces import StoredTruth
 
 
@@ -46,7 +46,9 @@ def plus_minus_of(
     suite: str, task: str, profile: str, truths: Sequence[StoredTruth], traces: Sequence[Trace]
 ) -> dict[str, float]:
     """Half widths of 95 % bootstrap intervals over clips, for metrics that are means of clips."""
-    if task == "vid" or len(truths) < 2 or any(run_in(trace) for trace in traces):
+    if task == "vid":
+        return video_plus_minus(profile, truths, traces)
+    if len(truths) < 2 or any(run_in(trace) for trace in traces):
         return {}
     scored = _scored(suite, profile, truths, traces)
     if scored is None:

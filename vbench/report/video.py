@@ -9,6 +9,7 @@ import pandas as pd
 
 from vbench.core.clip import Objects
 from vbench.core.trace import Kind, Trace
+from vbench.metrics.vid_bootstrap import map_interval
 from vbench.metrics.vid_frames import VidAnswers, VidTruths, refused
 from vbench.metrics.vid_map import VidScores, score_vid
 from vbench.metrics.vid_motion import motion_iou
@@ -28,6 +29,14 @@ def video_accuracy(profile: str, truths: Truths, traces: Traces) -> dict[str, fl
     rules = vid_rules_of(profile)
     found = score_vid(*laid, rules).columns
     return found | {"average_delay": average_delay(*laid), "jitter": jitter(*laid, rules)}
+
+
+def video_plus_minus(profile: str, truths: Truths, traces: Traces) -> dict[str, float]:
+    """Half width of the 95 % bootstrap interval of map50 over clips; nothing for a single one."""
+    laid = _laid(truths, traces)
+    if laid is None or len(laid[0].lengths) < 2:
+        return {}
+    return {"map50": map_interval(*laid, vid_rules_of(profile)).half}
 
 
 def by_class(profile: str, classes: Sequence[str], truths: Truths, traces: Traces) -> pd.DataFrame:
