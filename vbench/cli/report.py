@@ -10,6 +10,9 @@ import typer
 from vbench.core.errors import UnknownName, VBenchError
 
 if TYPE_CHECKING:
+    from vbench.store.run_folder import RunFolder
+
+if TYPE_CHECKING:
     from pandas import DataFrame
 
     from vbench.store.run_folder import Manifest, RunFolder
@@ -47,6 +50,12 @@ def report(
     timing: Annotated[
         bool, typer.Option("--timing", help="Times of keys, inter-frames, starts, decoding apart.")
     ] = False,
+    page: Annotated[
+        bool, typer.Option("--html", help="Write RUN/report.html: one file, no network.")
+    ] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of images, for the frames in the HTML report.")
+    ] = None,
     parquet: Annotated[bool, typer.Option(help="Write the tables as parquet as well.")] = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the plots; default RUN/plots.")
@@ -101,6 +110,8 @@ def report(
             print(as_text(found, form))
         if plot is not None:
             written += draw(Wish(folder, manifest, found, x, y, clip), plot, out)
+        if page:
+            written.append(_write_page(folder, manifest.suite, data, out))
         console.print(f"written: {', '.join(str(path) for path in written)}", soft_wrap=True)
     return Exit.OK
 
@@ -110,3 +121,13 @@ def _projected(folder: RunFolder, manifest: Manifest, profile: str | None) -> Da
     from vbench.report.projection import projection_table
 
     return None if profile is None else projection_table(folder, open_profile(profile), manifest)
+
+
+def _write_page(folder: RunFolder, suite: str, data: Path | None, out: Path | None) -> Path:
+    from vbench.report.html import html
+    from vbench.run.suite_frames import frames_of
+    from vbench.store.files import write_atomically
+
+    path = (out or folder.path) / "report.html"
+    write_atomically(path, html(folder, frames_of(suite, data)).encode())
+    return path

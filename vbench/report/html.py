@@ -1,0 +1,240 @@
+"""One self-contained HTML file of a run: table, plot, clips with timelines and frames."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vbench.core.boxes import Boxes, Image, iou
+from vbench.core.method import parse_method
+from vbench.core.trace import Kind, Trace
+from vbench.metrics.metric import METRICS
+from vbench.report.tables import ACCURACY, PM, Cell, cells, per_clip, summary
+from vbench.store.run_folder import Manifest, RunFolder
+from vbench.store.traces import StoredTruth
+
+# What keeps 100 clips x 30 methods under 5 MB: points of a line, frames a clip, their width.
+MOST_POINTS = 400
+STRIP_FRAMES = 3
+STRIP_WIDTH_PX = 170
+JPEG_QUALITY = 55
+# Least score of a detection that the strip draws, else 300 boxes hide the frame.
+LEAST_SCORE = 0.3
+# GOT-10k's names of op50 and op75.
+TWICE = ("sr50", "sr75")
+CODES = {Kind.START: 0, Kind.KEY: 0, Kind.INTER: 1, Kind.FALLBACK: 2, Kind.SKIPPED: 3}
+FrameOf = Callable[[str, int], Image | None]
+
+
+def html(folder: RunFolder, frame_of: FrameOf | None = None) -> str:
+    """Return the page of a run. `frame_of(clip, index)` gives frames where images are at hand."""
+    manifest = folder.read()
+    found = summary(folder, manifest)
+    read = cells(folder, manifest)
+    truths = {cell.clip: cell.truth for cell in read if cell.truth is not None}
+    strips = {name: _strip(truth, frame_of) for name, truth in truths.items()}
+    columns = [c for c in METRICS if c in found and c not in TWICE]
+    data = {
+        "about": _about(manifest, found),
+        "columns": [_column(name) for name in columns],
+        "rows": [_row(row) for row in found.to_dict(orient="records")],
+        "clips": [_clip(truth, strips[name]) for name, truth in truths.items()],
+        "cells": _cells(read, strips, per_clip(folder, manifest), columns),
+        "manifest": _facts(manifest),
+        "x": next((c for c in ("gmac_per_frame", "ms_mean") if c in found), ""),
+        "y": next((c for c in ACCURACY if c in found), ""),
+    }
+    return _page(f"vbench: {manifest.suite}", data)
+
+
+def _page(title: str, data: Mapping[str, Any]) -> str:
+    room = files("vbench.report")
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
+    # Inside a script element only "</" could end it early, "<!--" could open a comment.
+    parts = {
+        "title": title.replace("&", "&amp;").replace("<", "&lt;"),
+        "css": (room / "page.css").read_text(encoding="utf-8"),
+        "js": (room / "page.js").read_text(encoding="utf-8"),
+        "data": text.replace("<", "\\u003c"),
+    }
+    page = (room / "page.html").read_text(encoding="utf-8")
+    for name, part in parts.items():
+        page = page.replace(f"{{{{{name}}}}}", part)
+    return page
+
+
+def _about(manifest: Manifest, found: pd.DataFrame) -> str:
+    covered = "; ".join(dict.fromkeys(map(str, found["clips"])))
+    device = manifest.machine.get("name", "unknown machine")
+    return (
+        f"{covered} clips of {manifest.suite}, protocol {manifest.protocol}, scored by "
+        f"{manifest.profile}; {device}, {manifest.created[:10]}, vbench "
+        f"{manifest.packages.get('vbench', '')}."
+    )
+
+
+def _column(name: str) -> dict[str, Any]:
+    metric = METRICS[name]
+    return {
+        "name": name,
+        "label": name.replace("_", " "),
+        "unit": "" if metric.unit == "share" else metric.unit,
+        "better": metric.better,
+        "decimals": metric.decimals,
+        "what": metric.what,
+    }
+
+
+def _row(row: Mapping[Any, Any]) -> dict[str, Any]:
+    base = parse_method(str(row["method"])).base.name
+    kept = {str(k): v for k, v in row.items() if k in METRICS or str(k).endswith(PM)}
+    return {
+        "method": row["method"],
+        "base": base,
+        "clips": row["clips"],
+        "status": row["status"],
+        **{name: _number(value) for name, value in kept.items()},
+    }
+
+
+def _clip(truth: StoredTruth, strip: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"name": truth.name, "frames": truth.frames, "tags": list(truth.tags), "strip": strip}
+
+
+def _cells(
+    read: Sequence[Cell],
+    strips: Mapping[str, list[dict[str, Any]]],
+    numbers: pd.DataFrame,
+    columns: Sequence[str],
+) -> dict[str, dict[str, Any]]:
+    by_cell = {(r["method"], r["clip"]): r for r in numbers.to_dict(orient="records")}
+    wanted = [c for c in columns if c in numbers and c not in ("ms_p99", "ms_mean")]
+    found: dict[str, dict[str, Any]] = {}
+    for cell in read:
+        row = by_cell[cell.method, cell.clip]
+        made: dict[str, Any] = {"problem": cell.problem}
+        if cell.trace is not None and cell.truth is not None:
+            made |= _lines(cell.trace, cell.truth)
+            made["boxes"] = {
+                frame["index"]: _boxes(cell.trace, frame["index"]) for frame in strips[cell.clip]
+            }
+            given = {c: _number(row[c]) for c in wanted}
+            made["numbers"] = {c: value for c, value in given.items() if value is not None}
+        found.setdefault(cell.method, {})[cell.clip] = made
+    return found
+
+
+def _lines(trace: Trace, truth: StoredTruth) -> dict[str, Any]:
+    found: dict[str, Any] = {"kinds": _text(_packed(trace.kind)), "stride": 1}
+    if len(truth.truth) == len(trace) == len(trace.boxes):
+        stride = math.ceil(len(trace) / MOST_POINTS)
+        overlap = np.round(iou(trace.boxes, truth.truth) * 254)
+        overlap[~np.isfinite(truth.truth).all(axis=1)] = 255
+        found |= {"iou": _text(overlap[::stride].astype(np.uint8)), "stride": stride}
+    return found
+
+
+def _packed(kind: NDArray[np.int8]) -> NDArray[np.uint8]:
+    """Four frames a byte, two bits each, the first frame lowest."""
+    codes = np.array([CODES[Kind(k)] for k in range(len(Kind))], np.uint8)[kind]
+    codes = np.pad(codes, (0, -len(codes) % 4)).reshape(-1, 4)
+    return np.asarray((codes << np.array([0, 2, 4, 6], np.uint8)).sum(1), np.uint8)
+
+
+def _boxes(trace: Trace, frame: int) -> list[list[float]]:
+    end = int(trace.objects[: frame + 1].sum())
+    rows = slice(end - int(trace.objects[frame]), end)
+    boxes, single = trace.boxes[rows], (trace.labels[rows] < 0).all()
+    kept = boxes if single else boxes[trace.scores[rows] >= LEAST_SCORE]
+    return _rounded(kept)
+
+
+def _rounded(boxes: Boxes) -> list[list[float]]:
+    finite = boxes[np.isfinite(boxes).all(axis=1)]
+    rows: list[list[float]] = np.round(finite, 1).tolist()
+    return rows
+
+
+def _strip(truth: StoredTruth, frame_of: FrameOf | None) -> list[dict[str, Any]]:
+    if frame_of is None:
+        return []
+    found = []
+    for index in sorted({int(i) for i in np.linspace(0, truth.frames - 1, STRIP_FRAMES + 1)[1:]}):
+        image = frame_of(truth.name, index)
+        if image is None:
+            continue
+        height, width = image.shape[:2]
+        found.append(
+            {
+                "index": index,
+                "width": width,
+                "height": height,
+                "jpeg": _jpeg(image),
+                "truth": _rounded(_truth_boxes(truth, index)),
+            }
+        )
+    return found
+
+
+def _truth_boxes(truth: StoredTruth, index: int) -> Boxes:
+    if truth.objects is not None:
+        return np.asarray(truth.objects.boxes[truth.objects.frame == index])
+    return truth.truth[index : index + 1]
+
+
+def _jpeg(image: Image) -> str:
+    import cv2
+
+    height, width = image.shape[:2]
+    size = (STRIP_WIDTH_PX, max(1, round(height * STRIP_WIDTH_PX / width)))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    _, packed = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), quality)
+    return _text(packed)
+
+
+def _text(array: NDArray[Any]) -> str:
+    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
+
+
+def _number(value: Any) -> float | None:
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.6g}")
+
+
+def _facts(manifest: Manifest) -> list[list[str]]:
+    """Manifest and device block as rows of key and value."""
+    facts = {
+        "suite": manifest.suite,
+        "protocol": manifest.protocol,
+        "clips": f"{len(manifest.clips)} of {manifest.suite_clips}",
+        "seed": manifest.seed,
+        "created": manifest.created,
+        "commit": manifest.git or "-",
+    }
+    rows = [[key, str(value)] for key, value in facts.items()]
+    rows += [[f"package {name}", version] for name, version in manifest.packages.items()]
+    rows += [[f"machine {key}", value] for key, value in _flat(manifest.machine)]
+    for record in manifest.methods.values():
+        weights = ", ".join(f"{part} {digest[:12]}" for part, digest in record.weights.items())
+        rows.append([record.method, f"policy {record.policy}; weights {weights or 'none'}"])
+    return rows
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            found += _flat(value, f"{before}{key} ")
+        elif value not in (None, [], {}):
+            found.append((f"{before}{key}", str(value)))
+    return found
