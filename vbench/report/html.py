@@ -22,10 +22,10 @@ from vbench.store.run_folder import Manifest, RunFolder
 from vbench.store.traces import StoredTruth
 
 # What keeps 100 clips x 30 methods under 5 MB: points of a line, frames a clip, their width.
-MOST_POINTS = 400
+MOST_POINTS = 300
 STRIP_FRAMES = 3
 STRIP_WIDTH_PX = 170
-JPEG_QUALITY = 55
+JPEG_QUALITY = 50
 # Least score of a detection that the strip draws, else 300 boxes hide the frame.
 LEAST_SCORE = 0.3
 # GOT-10k's names of op50 and op75.
