@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from vbench.core.boxes import Boxes, Ints, from_corners
+from vbench.core.boxes import Boxes, Ints
 from vbench.core.clip import Objects
 from vbench.core.errors import ClipFailed
 
@@ -77,8 +77,8 @@ def objects_from(
 
 def corners_to_box(corners: Sequence[float]) -> tuple[float, ...]:
     """Turn x1 y1 x2 y2 into x y w h, as toolkits for ImageNet VID do: w = x2 - x1."""
-    x, y, w, h = from_corners(np.array([corners], np.float64))[0].tolist()
-    return x, y, w, h
+    left, top, right, bottom = corners
+    return left, top, right - left, bottom - top
 
 
 def _label(name: str | int, classes: Mapping[str, int]) -> int:
