@@ -61,8 +61,10 @@ def score(
     Example: vbench score results/OTB100 --suite otb2015 --profile otb-matlab
     """
     from vbench.cli.app import Exit, messages, print_json, tables
+    from vbench.run.allocator import keep_freed_memory
     from vbench.run.score_files import score_path
 
+    keep_freed_memory()
     if by not in (None, "attribute", "clip"):
         raise VBenchError(f"--by '{by}': choose attribute or clip")
     opened = open_suite(suite, data, annotations)
