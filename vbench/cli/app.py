@@ -24,6 +24,7 @@ COMMANDS = (
     "sweep",
     "report",
     "check",
+    "show",
     "score",
     "raw_files",
     "listing",

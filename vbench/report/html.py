@@ -17,6 +17,7 @@ from vbench.core.boxes import Boxes, Image, iou
 from vbench.core.method import parse_method
 from vbench.core.trace import Kind, Trace
 from vbench.metrics.metric import METRICS
+from vbench.report.overlay import answered, truth_boxes
 from vbench.report.tables import ACCURACY, PM, Cell, cells, per_clip, summary
 from vbench.store.run_folder import Manifest, RunFolder
 from vbench.store.traces import StoredTruth
@@ -26,8 +27,6 @@ MOST_POINTS = 300
 STRIP_FRAMES = 3
 STRIP_WIDTH_PX = 170
 JPEG_QUALITY = 50
-# Least score of a detection that the strip draws, else 300 boxes hide the frame.
-LEAST_SCORE = 0.3
 # GOT-10k's names of op50 and op75.
 TWICE = ("sr50", "sr75")
 CODES = {Kind.START: 0, Kind.KEY: 0, Kind.INTER: 1, Kind.FALLBACK: 2, Kind.SKIPPED: 3}
@@ -124,7 +123,8 @@ def _cells(
         if cell.trace is not None and cell.truth is not None:
             made |= _lines(cell.trace, cell.truth)
             made["boxes"] = {
-                frame["index"]: _boxes(cell.trace, frame["index"]) for frame in strips[cell.clip]
+                frame["index"]: _rounded(answered(cell.trace, frame["index"]))
+                for frame in strips[cell.clip]
             }
             given = {c: _number(row[c]) for c in wanted}
             made["numbers"] = {c: value for c, value in given.items() if value is not None}
@@ -149,14 +149,6 @@ def _packed(kind: NDArray[np.int8]) -> NDArray[np.uint8]:
     return np.asarray((codes << np.array([0, 2, 4, 6], np.uint8)).sum(1), np.uint8)
 
 
-def _boxes(trace: Trace, frame: int) -> list[list[float]]:
-    end = int(trace.objects[: frame + 1].sum())
-    rows = slice(end - int(trace.objects[frame]), end)
-    boxes, single = trace.boxes[rows], (trace.labels[rows] < 0).all()
-    kept = boxes if single else boxes[trace.scores[rows] >= LEAST_SCORE]
-    return _rounded(kept)
-
-
 def _rounded(boxes: Boxes) -> list[list[float]]:
     finite = boxes[np.isfinite(boxes).all(axis=1)]
     rows: list[list[float]] = np.round(finite, 1).tolist()
@@ -178,16 +170,10 @@ def _strip(truth: StoredTruth, frame_of: FrameOf | None) -> list[dict[str, Any]]
                 "width": width,
                 "height": height,
                 "jpeg": _jpeg(image),
-                "truth": _rounded(_truth_boxes(truth, index)),
+                "truth": _rounded(truth_boxes(truth, index)),
             }
         )
     return found
-
-
-def _truth_boxes(truth: StoredTruth, index: int) -> Boxes:
-    if truth.objects is not None:
-        return np.asarray(truth.objects.boxes[truth.objects.frame == index])
-    return truth.truth[index : index + 1]
 
 
 def _jpeg(image: Image) -> str:

@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.cli.commands import vbench
+from vbench.store.run_folder import RunFolder
+
+
+@pytest.fixture(autouse=True)
+def run(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    vbench(capsys, "run", "--methods", "hold,hold+dummy@fixed:3", "--clips", "calm", "--quiet")
+
+
+def test_a_contact_sheet_has_the_frames_asked_for(capsys, tmp_path) -> None:
+    ran = vbench(capsys, "show", "calm", "--tiles", 6, "--out", "sheet.png", "--json")
+    assert ran.json["written"] == "sheet.png"
+    image = cv2.imread("sheet.png")
+    assert image.shape[:2] == (2 * 240, 4 * 320)
+
+
+def test_boxes_are_drawn_where_they_were_answered(capsys) -> None:
+    vbench(capsys, "show", "calm", "--tiles", 1, "--methods", "hold", "--out", "one.png")
+    box = RunFolder(Path("results/synth-sot")).truth("calm").truth[0]
+    image = cv2.imread("one.png")[:240, :320, ::-1].astype(int)
+    # The method's blue lies over the truth's white along the left edge of the first box.
+    y, x = round(box[1] + box[3] / 2), round(box[0])
+    edge = image[y, x - 2 : x + 3]
+    assert np.abs(edge - [0, 0x72, 0xB2]).sum(axis=1).min() < 90
+
+
+def test_a_video_has_every_frame(capsys) -> None:
+    assert vbench(capsys, "show", "calm", "--video", "--out", "clip.mp4").code == 0
+    video = cv2.VideoCapture("clip.mp4")
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 60
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["clam"], "did you mean 'calm'"),
+        (["calm", "--methods", "hodl"], "did you mean 'hold'"),
+        (["calm", "--tiles", "0"], "1 to 400"),
+    ],
+)
+def test_what_a_user_can_mend_is_one_line(capsys, arguments, says) -> None:
+    assert says in vbench(capsys, "show", *arguments).one_line()
