@@ -129,3 +129,10 @@ def test_file_that_is_too_large_is_a_reason(tmp_path, monkeypatch):
     monkeypatch.setattr("vbench.store.raw_layout.MOST_BYTES", 3)
     with pytest.raises(ValueError, match="no result of one clip"):
         read_bytes(tracker.files["bike1"])
+
+
+def test_folders_without_any_known_name_are_left_out_and_named(tmp_path):
+    put(tmp_path, "A/bike1.txt", "B/bkie1.txt", "B/bkie2.txt")
+    (tracker,) = find_trackers(tmp_path, UAV)
+    assert tracker.name == "A"
+    assert tracker.notes == ["B: none of its 2 files is named for a clip, left out"]

@@ -121,6 +121,10 @@ def find_trackers(path: Path, clips: Sequence[str]) -> list[RawTracker]:
     for file in list_files(path, refused):
         _sort_in(file, names, root, found)
     trackers = [t for t in found.values() if t.files or t.whole is not None]
+    for other in found.values():
+        if other not in trackers and other.unknown:
+            count = len(other.unknown)
+            refused.append(f"{other.name}: none of its {count} files is named for a clip, left out")
     if refused and trackers:
         trackers[0].notes += refused
     if not trackers:
@@ -188,17 +192,21 @@ def _read(path: str) -> bytes:
 
 def _walk(folder: str, above: tuple[str, ...] = ()) -> Iterator[RawFile]:
     inner: list[tuple[str, str]] = []
-    with os.scandir(folder) as entries:
-        for count, entry in enumerate(sorted(entries, key=lambda entry: entry.name)):
-            if count > MOST_FILES:
-                raise VBenchError(f"{folder} has more than {MOST_FILES} files: no raw results")
-            name = entry.name
-            if name.startswith("."):
-                continue
-            if entry.is_dir():
-                inner.append((entry.path, name))
-            elif name.lower().endswith(SUFFIXES):
-                yield RawFile(entry.path, above, name)
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+    except OSError as error:
+        raise VBenchError(f"{folder} cannot be read: {error.strerror}") from None
+    if len(entries) > MOST_FILES:
+        raise VBenchError(f"{folder} has more than {MOST_FILES} files: no raw results")
+    for entry in entries:
+        name = entry.name
+        if name.startswith("."):
+            continue
+        if entry.is_dir():
+            inner.append((entry.path, name))
+        elif name.lower().endswith(SUFFIXES) and entry.is_file():
+            yield RawFile(entry.path, above, name)
     if len(above) < MOST_DEPTH:
         for path, name in inner:
             yield from _walk(path, (*above, name))
