@@ -66,7 +66,7 @@ def export_results(
         typer.Option(
             "--format",
             help="otb, otb-mat, otb-json, got10k, got10k-submission, pysot, pytracking, uav, "
-            "lasot or mot.",
+            "lasot, vot or mot.",
         ),
     ] = "otb",
     methods: Annotated[str | None, typer.Option(help="Only these methods, by comma.")] = None,

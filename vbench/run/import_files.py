@@ -15,14 +15,16 @@ from vbench.core.clip import Clip
 from vbench.core.errors import NotReady, UnknownName, VBenchError
 from vbench.core.suite import Suite, read_card
 from vbench.core.trace import Kind, Trace
+from vbench.core.vot_run import run_in
 from vbench.metrics.suite_score import Placed, Result
 from vbench.run.bench import Order
 from vbench.run.bench import run as run_bench
 from vbench.run.score_files import ResultFiles, read_path
 from vbench.store.files import locked
-from vbench.store.raw_export import Written, write_results
+from vbench.store.raw_export import VOT, Written, file_name, write_results
 from vbench.store.raw_results import read_seconds
 from vbench.store.raw_text import BadTable
+from vbench.store.raw_vot import plain_run, write_vot_runs
 from vbench.store.run_folder import Manifest, MethodRecord, RunFolder, content_key
 
 
@@ -72,10 +74,35 @@ def export_run(
     origin_px = _first_pixel(manifest.suite)
     for name in methods or list(manifest.methods):
         traces = _traces(folder, manifest, manifest.methods[name])
+        if form == VOT:
+            written[name] = _as_vot(out, name, manifest, traces, origin_px)
+            continue
         boxes = {clip: trace.boxes for clip, trace in traces.items()}
         seconds = {clip: trace.seconds for clip, trace in traces.items()}
         written[name] = write_results(form, out, name, boxes, seconds, origin_px)
     return written
+
+
+# Folder of the VOT toolkits by the protocol of a run.
+EXPERIMENTS = {
+    "vot-supervised": "baseline",
+    "vot-realtime": "realtime",
+    "vot-realtime-python": "realtime",
+}
+
+
+def _as_vot(
+    out: Path, name: str, manifest: Manifest, traces: Mapping[str, Trace], origin_px: float
+) -> Written:
+    """Write traces as VOT runs: with their codes where they have some, else without restarts."""
+    runs = {
+        clip: run_in(trace) or plain_run(trace.boxes, trace.seconds)
+        for clip, trace in traces.items()
+    }
+    coded = any(run_in(trace) is not None for trace in traces.values())
+    experiment = EXPERIMENTS.get(manifest.protocol, "unsupervised") if coded else "unsupervised"
+    files, moved = write_vot_runs(out / file_name(name) / experiment, runs, origin_px)
+    return Written(files=files, moved_px=moved)
 
 
 def _first_pixel(suite: str) -> float:

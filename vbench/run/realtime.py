@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from math import floor
 from typing import Literal
 
-import numpy as np
-
 from vbench.core.boxes import Box
 from vbench.core.clip import Clip
 from vbench.core.errors import VBenchError
@@ -161,8 +159,3 @@ class _ZeroOrderHold:
                 self.record.region(current - 1, box)
         self.record.seconds[index - 1] = seconds
         return failed
-
-
-def credited_frames(run: VotRun) -> int:
-    """Frames that have an answer of their own or a held one."""
-    return int(np.isfinite(run.regions[:, 0]).sum())

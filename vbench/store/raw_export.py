@@ -58,6 +58,8 @@ FORMATS = {
     "mot": Format("MOT: frame,id,x,y,w,h,1,-1,-1,-1", "%m/%c.txt", gap="no row"),
 }
 
+# The VOT toolkits' format holds codes as well as boxes; `raw_vot` writes it.
+VOT = "vot"
 
 # Moves up to this are those of adding and taking off 1 px.
 NO_MOVE_PX = 1e-9
@@ -87,7 +89,7 @@ class Written:
 def format_of(name: str) -> Format:
     """Return a format by its name. Raises UnknownName."""
     if name not in FORMATS:
-        raise UnknownName("format", name, FORMATS)
+        raise UnknownName("format", name, [*FORMATS, VOT])
     return FORMATS[name]
 
 
@@ -128,8 +130,13 @@ def write_results(
 
 
 def _path(pattern: str, method: str, clip: str) -> str:
-    named = {"%m": _UNSAFE.sub("-", method), "%c": _UNSAFE.sub("-", clip)}
+    named = {"%m": file_name(method), "%c": file_name(clip)}
     return re.sub(r"%[mc]", lambda found: named[found.group()], pattern)
+
+
+def file_name(name: str) -> str:
+    """A method's or clip's name as a file may have it."""
+    return _UNSAFE.sub("-", name)
 
 
 def _moved(boxes: Boxes, chosen: Format) -> float:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vbench.core.boxes import Floats
+from vbench.core.boxes import Boxes, Floats
 from vbench.core.errors import ClipFailed, NotReady
 from vbench.core.vot_run import Code, VotRun
 from vbench.store.files import write_atomically
@@ -97,6 +97,35 @@ def write_vot(path: Path, run: VotRun) -> None:
         for code, region in zip(run.codes, run.regions, strict=True)
     ]
     write_atomically(path, ("\n".join(lines) + "\n").encode())
+
+
+def plain_run(boxes: Boxes, seconds: Floats | None = None) -> VotRun:
+    """Boxes (n, 4) as a run that never restarts: a start, then regions; NaN rows are skipped."""
+    codes = np.where(np.isfinite(boxes).all(axis=1), Code.REGION, Code.SKIPPED).astype(np.int8)
+    codes[:1] = Code.START
+    return VotRun(codes, boxes, seconds)
+
+
+def write_vot_runs(
+    folder: Path, runs: Mapping[str, VotRun], origin_px: float = 0.0
+) -> tuple[int, float]:
+    """Write one run of each clip, and its seconds where they are known, under an experiment.
+
+    Returns the files written and how far rounding moved a number at most.
+    """
+    files, moved = 0, 0.0
+    for clip, run in runs.items():
+        regions = run.regions.copy()
+        regions[:, : 2 if regions.shape[1] == 4 else 8] += origin_px
+        write_vot(folder / clip / f"{clip}_001.txt", VotRun(run.codes, regions))
+        files += 1
+        shown = regions[run.codes == Code.REGION]
+        moved = max(moved, float(np.abs(np.round(shown, 4) - shown).max(initial=0.0)))
+        if run.seconds is not None and np.isfinite(run.seconds).any():
+            known = np.nan_to_num(run.seconds)
+            write_seconds(folder / clip / f"{clip}_time.txt", [known])
+            files += 1
+    return files, moved
 
 
 def read_seconds(path: Path) -> Floats:
