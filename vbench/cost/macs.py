@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 NAN = float("nan")
 FORMULA = "formula"
+# Inputs of so many values, an image of a few hundred px, are counted from shapes alone.
+LARGE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -91,9 +93,13 @@ def count_part(part: Work) -> Count:
 def count_module(module: Any, inputs: Sequence[Any]) -> Count:
     """Count a torch module, or a callable of tensors, by tracing one call under no_grad.
 
+    Networks of large inputs are counted by the same rule from shapes alone, without computing.
     What fvcore cannot trace is counted by torch's own counter (2 per MAC, so halved), and the
     answer says so: it sees convolutions, matrix products and attention only.
     """
+    by_shapes = _from_shapes(module, inputs)
+    if by_shapes is not None:
+        return by_shapes
     try:
         return traced(module, inputs)
     except Exception as error:
@@ -108,6 +114,31 @@ def count_module(module: Any, inputs: Sequence[Any]) -> Count:
     by_op = {name: flops / 2 for name, flops in found.items()}
     total = sum(by_op.values())
     return Count(total, uncounted=(seen,), counter="torch/2", by_op=by_op, by_module={"": total})
+
+
+def _from_shapes(module: Any, inputs: Sequence[Any]) -> Count | None:
+    """Count a network of large inputs on the meta device; None where that cannot follow it."""
+    from torch import Tensor, nn
+
+    tensors = [x for x in inputs if isinstance(x, Tensor)]
+    shaped = any(x.is_meta for x in tensors) or sum(x.numel() for x in tensors) >= LARGE
+    if not shaped or not isinstance(module, nn.Module):
+        return None
+    from vbench.cost.shapes import count_shapes
+
+    try:
+        found = count_shapes(module, inputs)
+    except Exception:
+        # It reads numbers on its way: a trace has to run it.
+        return None
+    by_op, unseen = dict(found.by_op), tuple(sorted(found.unseen))
+    return Count(
+        sum(by_op.values()),
+        uncounted=unseen,
+        counter="shapes",
+        by_op=by_op,
+        by_module=dict(found.by_module),
+    )
 
 
 def traced(

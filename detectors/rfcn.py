@@ -1,0 +1,126 @@
+"""R-FCN with ResNet-101: position-sensitive votes on proposals, frame by frame.
+
+Dai et al., R-FCN, NIPS 2016; the single-frame baseline of msracver/Deep-Feature-Flow, whose
+parameters load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from vbench.core.boxes import Image
+from vbench.core.errors import VBenchError
+from vbench.core.roles import Detections, Weights, Work, WorkTable
+from vbench.nn.mxnet_params import load_weights
+from vbench.nn.resnet import STRIDE_PX
+from vbench.nn.rfcn import (
+    CLASSES,
+    SHORT_PX,
+    Prepared,
+    RfcnHeads,
+    RfcnTrunk,
+    image_size,
+    prepared,
+    read_detections,
+)
+from vbench.nn.rpn import ProposalRule
+from vbench.nn.state import seeded
+
+# Left out of the counts of every detector on these heads.
+UNCOUNTED = ("resizing", "box decoding and suppression")
+
+
+class RfcnNetwork(nn.Module):
+    """Images to shared features to maps of proposals and votes."""
+
+    def __init__(
+        self, classes: int, width: float, stride_in: Literal["1x1", "3x3"], deformable: bool = False
+    ) -> None:
+        super().__init__()
+        self.trunk = RfcnTrunk(width, stride_in, deformable)
+        self.heads = RfcnHeads(self.trunk.channels, classes)
+
+
+class FrameDetector:
+    """What every detector on R-FCN's heads shares: frames in, features read as detections."""
+
+    def __init__(
+        self, make: Callable[[], Any], weights: Weights | None, device: str, seed: int
+    ) -> None:
+        with seeded(seed):
+            network = make()
+        load_weights(network, weights)
+        self.network: Any = network.eval().to(device)
+        self.device = device
+        self.short_px = SHORT_PX
+        self.floor = 1e-4
+        self.rule = ProposalRule()
+
+    def prepare(self, frame: Image) -> Prepared:
+        """Resize a frame and subtract the mean colour."""
+        return prepared(frame, self.short_px, self.device)
+
+    def read(self, features: Tensor, image: Prepared, frame: Image) -> Detections:
+        """Run the heads on features (1, c, h, w) of `image`, which was `frame`."""
+        found = self.network.heads.found(features, image.size, self.rule)
+        size = (frame.shape[1], frame.shape[0])
+        return read_detections(found, image.scale, size, self.floor)
+
+    def image(self) -> Tensor:
+        """An image (1, 3, h, w) of the size that costs are stated for."""
+        return torch.zeros(1, 3, *image_size(self.short_px), device=self.device)
+
+    def features(self) -> Tensor:
+        """Features (1, c, h, w) of that image."""
+        height, width = (-(-side // STRIDE_PX) for side in image_size(self.short_px))
+        channels = self.network.trunk.channels
+        return torch.zeros(1, channels, height, width, device=self.device)
+
+    def heads_work(self) -> Work:
+        """The heads' layers; pooling takes no products but four a bin."""
+        return Work("heads", self.network.heads, (self.features(),), uncounted=UNCOUNTED)
+
+
+class Rfcn(FrameDetector):
+    """The detector. `stride_in` 3x3 is torchvision's variant; `short_px` the frame's short side."""
+
+    def __init__(
+        self,
+        classes: int = CLASSES,
+        stride_in: Literal["1x1", "3x3"] = "1x1",
+        dcn: bool = False,
+        short_px: int = SHORT_PX,
+        floor: float = 1e-3,
+        width: float = 1.0,
+        weights: Weights | None = None,
+        device: str = "cpu",
+        seed: int = 0,
+    ) -> None:
+        check(classes, width, short_px)
+        super().__init__(lambda: RfcnNetwork(classes, width, stride_in, dcn), weights, device, seed)
+        self.short_px, self.floor = short_px, floor
+
+    def detect(self, frame: Image) -> Detections:
+        """Find the objects of `frame`."""
+        image = self.prepare(frame)
+        with torch.inference_mode():
+            return self.read(self.network.trunk(image.tensor), image, frame)
+
+    def work(self) -> WorkTable:
+        """Features and heads of an image of 600 x 1000 px."""
+        return {
+            "detect": [Work("features", self.network.trunk, (self.image(),)), self.heads_work()]
+        }
+
+
+def check(classes: int, width: float, short_px: int) -> None:
+    """Refuse numbers that make no network."""
+    if classes < 1 or not 0 < width <= 4 or not 32 <= short_px <= 4096:
+        raise VBenchError(
+            f"classes={classes}, width={width}, short_px={short_px}: give at least one class, a "
+            "width in (0, 4] and a short side of 32 to 4096 px"
+        )
