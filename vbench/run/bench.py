@@ -106,6 +106,7 @@ def _run_method(
     heard.method(name)
     before = time.perf_counter()
     composed = compose(plan, weights_for, device=order.device, seed=order.seed)
+    set_threads(composed.threads or order.threads)
     record = _record(composed, order, outcome.manifest, time.perf_counter() - before)
     outcome.manifest.methods[name] = record
     todo = list(_todo(order, folder, record, heard))

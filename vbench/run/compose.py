@@ -17,6 +17,7 @@ from vbench.run.stepper import (
     TrackerStepper,
     VideoDetectorStepper,
 )
+from vbench.run.tuning import Tuning, split
 
 WeightsFor = Callable[[str, str], Weights | None]
 # What runs where a method string names no policy: PatchNet's released settings for trackers
@@ -26,13 +27,17 @@ DEFAULT_POLICY: dict[str, Policy] = {"sot": Online(0.8, 5), "vid": Fixed(5)}
 
 @dataclass(frozen=True)
 class Composed:
-    """A method ready to run: its full name, policy, stepper, and the weights of its parts."""
+    """A method ready to run: its full name, policy, stepper, and the weights of its parts.
+
+    `threads` is what its base asks for, None for what the run has.
+    """
 
     method: Method
     task: str
     policy: Policy
     stepper: Stepper
     weights: dict[str, Weights | None] = field(default_factory=dict)
+    threads: int | None = None
 
     @property
     def name(self) -> str:
@@ -104,7 +109,8 @@ def check(found: Plan, weights_for: WeightsFor) -> None:
     if found.propagator is not None:
         kinds.append(("propagators", found.propagator))
     for kind, part in kinds:
-        catalogue.arguments(kind, part.name, dict(part.parameters))
+        own, _ = _split(kind, part)
+        catalogue.arguments(kind, part.name, own)
     name, base = str(found.method), catalogue.load(found.base_kind, found.method.base.name)
     cheap = catalogue.entry(found.base_kind, found.method.base.name).has_cheap_half
     if found.policy.interval_max != 1 and found.propagator is None and not cheap:
@@ -128,15 +134,25 @@ def compose(
     loaded = {part: weights_for(part, name) for part, name in found.weights.items()}
 
     def make(kind: str, part: Part) -> Any:
-        given = dict(part.parameters)
+        given, tuning = _split(kind, part)
         context = {"weights": loaded.get(part.name), "device": device, "seed": seed}
-        return catalogue.build(kind, part.name, given, **context)
+        model = catalogue.build(kind, part.name, given, **context)
+        tuning.apply(model, part.name)
+        return model
 
     base = make(found.base_kind, found.method.base)
     propagator = make("propagators", found.propagator) if found.propagator else None
     posts = [make("posts", part) for part in found.posts]
     stepper = _stepper(str(found.method), found.task, base, propagator, posts)
-    return Composed(found.method, found.task, found.policy, stepper, loaded)
+    threads = _split(found.base_kind, found.method.base)[1].threads
+    return Composed(found.method, found.task, found.policy, stepper, loaded, threads)
+
+
+def _split(kind: str, part: Part) -> tuple[dict[str, str], Tuning]:
+    given = dict(part.parameters)
+    if not given:
+        return given, Tuning()
+    return split(given, catalogue.parameters(kind, part.name), part.name)
 
 
 def _stepper(name: str, task: str, base: Any, propagator: Any, posts: Sequence[Any]) -> Stepper:

@@ -7,6 +7,7 @@ from typing import Any
 from vbench.cost import unit_costs as prices
 from vbench.cost.unit_costs import UnitCosts
 from vbench.run.stepper import Stepper
+from vbench.run.tuning import networks_of
 
 
 def unit_costs(stepper: Stepper) -> UnitCosts:
@@ -31,5 +32,4 @@ def _parameters(part: Any) -> int:
     stated = getattr(part, "parameter_count", None)
     if stated is not None:
         return int(stated() if callable(stated) else stated)
-    networks = [v for v in vars(part).values() if callable(getattr(v, "parameters", None))]
-    return sum(int(p.numel()) for network in networks for p in network.parameters())
+    return sum(int(p.numel()) for network in networks_of(part) for p in network.parameters())

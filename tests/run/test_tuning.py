@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from tests.contract.models import BOX, frame
+from vbench.core.errors import VBenchError
+from vbench.run.compose import check, compose, plan
+from vbench.run.tuning import Tuning, networks_of, split
+
+
+def nothing(part: str, name: str):
+    return None
+
+
+def answers(text: str):
+    tracker = compose(plan(text), nothing).stepper.tracker
+    tracker.start(frame(), BOX.copy())
+    return np.array([tracker.track(frame(s))[0] for s in (2.0, 4.0)])
+
+
+def test_layers_in_bf16_answer_nearly_the_same() -> None:
+    plain, tuned = answers("siamfc[scales=1]"), answers("siamfc[scales=1,dtype=bf16]")
+    # bf16 has 8 bits of mantissa: answers differ, by less than a cell of the response.
+    assert np.abs(plain - tuned).max() < 8
+    tracker = compose(plan("siamfc[scales=1,dtype=bf16]"), nothing).stepper.tracker
+    layers = [m for net in networks_of(tracker) for m in net.modules() if hasattr(m, "kernel_size")]
+    dtypes = {str(m.weight.dtype) for m in layers if getattr(m, "weight", None) is not None}
+    assert dtypes == {"torch.bfloat16"}
+
+
+def test_channels_last_changes_no_answer_by_more_than_rounding() -> None:
+    plain = answers("siamfc[scales=1]")
+    assert answers("siamfc[scales=1,channels_last=1]") == pytest.approx(plain, abs=1e-2)
+
+
+def test_threads_are_those_of_the_method() -> None:
+    assert compose(plan("siamfc[threads=2]"), nothing).threads == 2
+    assert compose(plan("siamfc"), nothing).threads is None
+
+
+def test_a_parameter_of_the_model_itself_is_left_to_it() -> None:
+    own, tuning = split({"dtype": "hog", "compile": "1"}, {"dtype"}, "x")
+    assert own == {"dtype": "hog"}
+    assert tuning == Tuning(compile=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("siamfc[dtype=int8]", "fp32"),
+        ("siamfc[compile=yes]", "write 1 or 0"),
+        ("siamfc[threads=0]", "whole number"),
+        ("siamfc[speed=1]", "no parameter of siamfc called 'speed'"),
+    ],
+)
+def test_wrong_values_are_named(text, says) -> None:
+    with pytest.raises(VBenchError, match=says):
+        check(plan(text), nothing)
+
+
+def test_what_has_no_network_says_so() -> None:
+    with pytest.raises(VBenchError, match="kcf has no torch network"):
+        compose(plan("kcf[dtype=bf16]"), nothing)
