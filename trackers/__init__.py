@@ -2,11 +2,14 @@
 
 from vbench.core.entry import Entry
 
+CUI = "Cui et al., Fast Dynamic Convolutional Neural Networks for Visual Tracking, ACML 2018"
 DCFNET = "Wang et al., DCFNet - Discriminant Correlation Filters Network, 2017"
 DASIAMRPN = "Zhu et al., Distractor-aware Siamese Networks, ECCV 2018"
 HENRIQUES = "Henriques et al., High-Speed Tracking with Kernelized Correlation Filters, PAMI 2015"
 PATCHNET = "Mao et al., PatchNet - Short-range Template Matching for Efficient Video Processing"
+MDNET = "Nam and Han, Learning Multi-Domain Convolutional Neural Networks, CVPR 2016"
 NANOTRACK = "Chu, NanoTrack, github.com/HonglinChu/SiamTrackers, 2022"
+RT_MDNET = "Jung et al., Real-Time MDNet, ECCV 2018"
 SIAMRPN = "Li et al., High Performance Visual Tracking with Siamese RPN, CVPR 2018"
 SIAMRPNPP = "Li et al., SiamRPN++, CVPR 2019"
 SIAMFC = "Bertinetto et al., Fully-Convolutional Siamese Networks, ECCVW 2016"
@@ -100,6 +103,24 @@ TRACKERS: dict[str, Entry] = {
         "SiamFC with PatchNet's response added to its own",
         PATCHNET,
         weights="siamfc-boosted",
+    ),
+    "mdnet": Entry(
+        "mdnet:MDNet",
+        "256 patches a frame scored by a network that goes on learning the target",
+        MDNET,
+        weights="mdnet",
+    ),
+    "rt-mdnet": Entry(
+        "rt_mdnet:RTMDNet",
+        "MDNet on one feature map around the target, by adaptive RoIAlign",
+        RT_MDNET,
+        weights="rt-mdnet",
+    ),
+    "fdn": Entry(
+        "fdn:FDN",
+        "MDNet on one feature map of the image, updates stopped when the loss is low",
+        CUI,
+        weights="fdn",
     ),
     "nanotrack": Entry(
         "nanotrack:NanoTrack",

@@ -1,0 +1,104 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vbench.core.boxes import centres, iou
+from vbench.nn.box_samples import Sampler, fitting, limited
+
+TARGET = np.array([100.0, 80, 60, 40])
+SIZE = (640, 480)
+MEAN_SIDE = 50.0
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "uniform"])
+def test_shifts_and_scales_stay_in_their_bounds_and_reach_them(kind) -> None:
+    boxes = Sampler(kind, 0.6, 1.05).draw(rng(), TARGET, 4000, SIZE)
+    way = np.abs(centres(boxes) - centres(TARGET)).max(axis=0)
+    # Half a standard normal is cut off at 1 in 4.6 % of draws, so both bounds are met.
+    assert way == pytest.approx([0.6 * MEAN_SIDE] * 2, rel=5e-3)
+    scale = boxes[:, 2] / TARGET[2]
+    assert scale.max() == pytest.approx(1.05, abs=1e-3)
+    assert scale.min() == pytest.approx(1 / 1.05, abs=1e-3)
+    assert boxes[:, 2] / boxes[:, 3] == pytest.approx(1.5)
+
+
+def test_gaussian_shifts_have_half_the_spread_of_a_standard_normal() -> None:
+    boxes = Sampler("gaussian", 1.0).draw(rng(), TARGET, 20000, SIZE)
+    way = (centres(boxes) - centres(TARGET)) / MEAN_SIDE
+    # min(1, |x| / 2): the variance of a normal clipped at two deviations is 0.920 of its own.
+    assert way.std(axis=0) == pytest.approx([0.5 * 0.9202**0.5] * 2, rel=0.02)
+    assert np.abs(way.mean(axis=0)).max() < 0.02
+
+
+def test_aspects_vary_both_ways_at_equal_area() -> None:
+    boxes = Sampler("uniform", 0.3, 1.0, 1.1).draw(rng(), TARGET, 2000, SIZE)
+    assert boxes[:, 2:].prod(axis=1) == pytest.approx(TARGET[2] * TARGET[3])
+    ratio = boxes[:, 2] / boxes[:, 3] / 1.5
+    assert ratio.max() == pytest.approx(1.21, rel=1e-2)
+    assert ratio.min() == pytest.approx(1 / 1.21, rel=1e-2)
+
+
+def test_whole_draws_over_the_frame() -> None:
+    boxes = Sampler("whole").draw(rng(), TARGET, 4000, SIZE)
+    middle = centres(boxes)
+    assert middle.min(axis=0) == pytest.approx(TARGET[2:] / 2, abs=1)
+    assert middle.max(axis=0) == pytest.approx(np.array(SIZE) - TARGET[2:] / 2, abs=1)
+    assert middle.mean(axis=0) == pytest.approx([320, 240], rel=0.05)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    box=st.tuples(
+        st.floats(-300, 900), st.floats(-300, 900), st.floats(0.1, 900), st.floats(0.1, 900)
+    ),
+    size=st.tuples(st.integers(1, 900), st.integers(1, 900)),
+    inside=st.booleans(),
+)
+def test_any_box_is_limited_to_the_frame(box, size, inside) -> None:
+    found = limited(np.array([box]), size, inside)[0]
+    middle = centres(found)
+    assert (found[2:] > 0).all()
+    assert (middle >= 0).all()
+    assert (middle <= np.array(size)).all()
+    for side, length in zip(found[2:], size, strict=True):
+        assert side <= max(length - 10, min(length, 10)) + 1e-9
+        assert side >= min(10, length) - 1e-9
+    if inside:
+        assert (found[:2] >= -1e-6).all()
+        assert (found[:2] + found[2:] <= np.array(size) + 1e-6).all()
+
+
+def test_fitting_boxes_overlap_as_asked() -> None:
+    good = fitting(rng(), Sampler("gaussian", 0.1, 1.3), TARGET, 300, SIZE, (0.7, 1.0))
+    bad = fitting(rng(), Sampler("uniform", 2.0, 1.3), TARGET, 300, SIZE, (0.0, 0.3))
+    assert good.shape == bad.shape == (300, 4)
+    assert (iou(good, TARGET[None]) >= 0.7).all()
+    assert (iou(bad, TARGET[None]) <= 0.3).all()
+
+
+def test_areas_are_kept_where_asked() -> None:
+    sampler = Sampler("uniform", 0.3, 1.6, 1.1)
+    boxes = fitting(rng(), sampler, TARGET, 100, SIZE, (0.6, 1.0), (1.0, 2.0))
+    ratio = boxes[:, 2:].prod(axis=1) / TARGET[2:].prod()
+    assert ((ratio >= 1) & (ratio <= 2)).all()
+
+
+def test_where_nothing_fits_the_nearest_are_taken() -> None:
+    pixel = np.array([50.0, 50, 1, 1])
+    boxes = fitting(rng(), Sampler("gaussian", 5.0), pixel, 20, SIZE, (0.7, 1.0))
+    # Sides are at least 10 px, so no box overlaps a pixel by more than 1 %.
+    assert boxes.shape == (20, 4)
+    drawn = Sampler("gaussian", 5.0).draw(rng(1), pixel, 2000, SIZE)
+    assert iou(boxes, pixel[None]).mean() > iou(drawn, pixel[None]).mean()
+
+
+def test_whole_pixels_and_equal_seeds() -> None:
+    sampler = Sampler("gaussian", 0.6, 1.05, whole_px=True)
+    boxes = sampler.draw(rng(3), TARGET, 50, SIZE)
+    assert (boxes == np.rint(boxes)).all()
+    assert boxes.tobytes() == sampler.draw(rng(3), TARGET, 50, SIZE).tobytes()

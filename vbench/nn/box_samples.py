@@ -1,0 +1,106 @@
+"""Random boxes around a target: candidates of a search, positives and negatives to learn from.
+
+hyseob/MDNet tracking/gen_samples.m and hyeonseobnam/py-MDNet modules/sample_generator.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.random import Generator
+
+from vbench.core.boxes import Box, Boxes, areas, centres, from_centres, iou
+
+# Sides of a box: at least so many px, and the frame's less so many.
+LEAST_PX, SPARE_PX = 10.0, 10.0
+# Drawing goes on with twice as many each time, up to this many times what is missing.
+MOST_TRIES = 16
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """How boxes are drawn around a target.
+
+    `shift` is the farthest way in mean sides of the target, `scale` the largest factor of its size
+    (the smallest is 1 / scale), `aspect` that between its sides. `gaussian` draws half a standard
+    normal, cut off at 1; `whole` places boxes anywhere in the frame. With `inside` boxes stay in
+    the frame, otherwise their centres do; with `whole_px` they are rounded.
+    """
+
+    kind: Literal["gaussian", "uniform", "whole"]
+    shift: float = 1.0
+    scale: float = 1.0
+    aspect: float = 1.0
+    inside: bool = False
+    whole_px: bool = False
+
+    def draw(self, rng: Generator, target: Box, n: int, size: tuple[int, int]) -> Boxes:
+        """Draw boxes (n, 4) around `target` (4,) in a frame of `size` (w, h)."""
+        middle, sides = centres(target), np.maximum(target[2:], 1e-3)
+        if self.kind == "gaussian":
+            way = np.clip(rng.normal(0.0, 0.5, (n, 2)), -1, 1)
+            grown = np.clip(rng.normal(0.0, 0.5, (n, 1)), -1, 1)
+        else:
+            way, grown = rng.uniform(-1, 1, (n, 2)), rng.uniform(-1, 1, (n, 1))
+        stretched = rng.uniform(-1, 1, (n, 1)) if self.aspect != 1 else np.zeros((n, 1))
+        ratio = self.aspect ** np.concatenate([stretched, -stretched], axis=1)
+        sizes = sides * self.scale**grown * ratio
+        if self.kind == "whole":
+            # Anywhere the target itself would fit.
+            room = np.maximum(np.asarray(size) - sides, 0.0)
+            places = sides / 2 + (way + 1) / 2 * room
+        else:
+            places = middle + self.shift * sides.mean() * way
+        boxes = limited(from_centres(places, sizes), size, self.inside)
+        return np.rint(boxes) if self.whole_px else boxes
+
+
+def limited(boxes: Boxes, size: tuple[int, int], inside: bool = False) -> Boxes:
+    """Keep sides between 10 px and the frame's less 10, and centres (or boxes) in the frame."""
+    frame = np.asarray(size, dtype=np.float64)
+    largest = np.maximum(frame - SPARE_PX, np.minimum(frame, LEAST_PX))
+    sides = np.clip(boxes[..., 2:], np.minimum(LEAST_PX, largest), largest)
+    low = sides / 2 if inside else np.zeros(2)
+    return from_centres(np.clip(centres(boxes), low, frame - low), sides)
+
+
+def fitting(
+    rng: Generator,
+    sampler: Sampler,
+    target: Box,
+    n: int,
+    size: tuple[int, int],
+    overlap: tuple[float, float],
+    area: tuple[float, float] | None = None,
+) -> Boxes:
+    """Draw until `n` boxes overlap `target` by an IoU in `overlap`, with areas in `area` times its.
+
+    Where too few do, as with a target of one pixel, the nearest to it fill the rest: (n, 4).
+    """
+    found, spare, factor = np.zeros((0, 4)), np.zeros((0, 4)), 2
+    while len(found) < n and factor <= MOST_TRIES:
+        drawn = sampler.draw(rng, target, (n - len(found)) * factor, size)
+        good = _away(drawn, target, overlap, area) <= 0
+        found = np.concatenate([found, drawn[good]])[:n]
+        spare = np.concatenate([spare, drawn[~good]])
+        factor *= 2
+    if len(found) < n:
+        nearest = np.argsort(_away(spare, target, overlap, area), kind="stable")
+        # A drawn box may fit and still be cut off above; here only others are left.
+        filled = np.resize(spare[nearest][: n - len(found)], (n - len(found), 4))
+        found = np.concatenate([found, filled])
+    return found
+
+
+def _away(
+    boxes: Boxes, target: Box, overlap: tuple[float, float], area: tuple[float, float] | None
+) -> np.ndarray:
+    """How far boxes are from fitting, 0 for those that do."""
+    shared = iou(boxes, target[None])
+    away = np.maximum(np.maximum(overlap[0] - shared, shared - overlap[1]), 0.0)
+    if area is not None:
+        ratio = areas(boxes) / max(float(areas(target[None])[0]), 1e-9)
+        away = away + np.maximum(np.maximum(area[0] - ratio, ratio - area[1]), 0.0)
+    return np.asarray(away)
