@@ -2,8 +2,23 @@
 
 from vbench.core.entry import Entry
 
+EFFICIENTDET = "Tan et al., EfficientDet, CVPR 2020"
+
 DETECTORS: dict[str, Entry] = {
     "blobs": Entry("blobs:Blobs", "vivid blobs of the five classes of synth-vid, no weights"),
+    "efficientdet-d0": Entry(
+        "efficientdet:EfficientDet",
+        "EfficientNet-B0 and three rounds of BiFPN, 2.5 GMAC at 512 px, frame by frame",
+        EFFICIENTDET,
+        weights="efficientdet-d0",
+    ),
+    "efficientdet-d0-tf": Entry(
+        "efficientdet:EfficientDet",
+        "the official weights, converted: the 5000 best of all classes, 100 detections",
+        EFFICIENTDET,
+        preset={"select": "top"},
+        weights="efficientdet-d0-tf",
+    ),
     "rfcn": Entry(
         "rfcn:Rfcn",
         "R-FCN, ResNet-101 at stride 16: position-sensitive votes, frame by frame",
