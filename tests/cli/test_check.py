@@ -1,4 +1,5 @@
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,22 @@ def test_a_method_that_was_not_run_fails_when_strict(capsys) -> None:
 )
 def test_what_a_user_can_mend_is_one_line(capsys, arguments, says) -> None:
     assert says in vbench(capsys, "check", *arguments).one_line()
+
+
+def test_two_versions_are_timed_in_turn(capsys) -> None:
+    vbench(capsys, "run", "--methods", "kcf", "--limit", 1, "--quiet", "--out", "results/kcf")
+    vbench(capsys, "check", "results/kcf", "--update")
+    ran = vbench(
+        capsys, "check", "results/kcf", "--against-command", f"{sys.executable} -m vbench",
+        "--repeats", 3, "--latency-tolerance", "900%", "--json",
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    time = ran.json["findings"][-1]
+    assert time["metric"] == "ms_p50"
+    assert 0.1 < time["now"] < 10
+
+
+def test_a_rival_that_does_not_run_is_named(capsys) -> None:
+    vbench(capsys, "check", "--update")
+    line = vbench(capsys, "check", "--against-command", "no-such-vbench").one_line()
+    assert "no-such-vbench does not run" in line

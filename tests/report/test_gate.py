@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from vbench.core.errors import VBenchError
 from vbench.metrics.regression import drop_test
-from vbench.report.gate import Rule, compare
+from vbench.report.gate import Rule, compare, with_latency
 from vbench.report.gate_formats import as_annotations, as_json, as_junit, as_markdown
 from vbench.store.reference import Incomparable, Reference, read_reference, write_reference
 
@@ -129,3 +129,12 @@ def test_every_format_tells_the_failure() -> None:
     (line,) = as_annotations(verdict)
     assert line.startswith("::error title=vbench regressed::kcf success_auc 0.5000 -> 0.4000")
     assert "95%25" in line
+
+
+def test_a_time_fails_only_when_it_surely_rose_beyond_the_tolerance() -> None:
+    verdict = compare(reference([0.5] * 5), reference([0.5] * 5), Rule(latency_tolerance=0.1))
+    sure = with_latency(verdict, {"kcf": np.array([1.29, 1.31, 1.30, 1.32, 1.28])})
+    assert sure.findings[-1].verdict == "regressed"
+    assert sure.findings[-1].now == pytest.approx(1.3, abs=0.001)
+    for ratios in ([1.05, 1.06, 1.04, 1.05, 1.06], [0.8, 0.7, 0.75], [1.0, 1.6, 0.9, 1.5, 0.8]):
+        assert with_latency(verdict, {"kcf": np.array(ratios)}).passed

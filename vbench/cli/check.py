@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from vbench.core.errors import VBenchError
 
 if TYPE_CHECKING:
     from vbench.report.gate import Verdict
+    from vbench.store.run_folder import RunFolder
 
 
 def register(app: typer.Typer) -> None:
@@ -31,6 +32,15 @@ def check(
     cost_tolerance: Annotated[
         str, typer.Option(help="Relative change of MACs and interval that is let pass.")
     ] = "0.1%",
+    against_command: Annotated[
+        str | None,
+        typer.Option(help="Another vbench to time in turn with this one: old/bin/vbench."),
+    ] = None,
+    latency_tolerance: Annotated[
+        str, typer.Option(help="Rise of the median step time that is let pass.")
+    ] = "10%",
+    repeats: Annotated[int, typer.Option(help="Turns of --against-command.")] = 5,
+    data: Annotated[Path | None, typer.Option(help="Images, for --against-command.")] = None,
     update: Annotated[bool, typer.Option("--update", help="Write the run as reference.")] = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Fail where a method of the reference was not run.")
@@ -53,7 +63,7 @@ def check(
     Example: vbench check --tolerance 0.5pt --markdown check.md
     """
     from vbench.cli.app import Exit, messages, print_json
-    from vbench.report.gate import Rule, compare, reference_of
+    from vbench.report.gate import Rule, compare, reference_of, with_latency
     from vbench.report.gate_formats import as_annotations, as_json, as_junit, as_markdown
     from vbench.run.settings import load_settings
     from vbench.store.files import write_atomically
@@ -63,8 +73,13 @@ def check(
     if not 0.5 <= confidence < 1:
         raise VBenchError(f"--confidence {confidence:g}: choose a number in [0.5, 1)")
     rule = Rule(
-        share("--tolerance", tolerance), confidence, share("--cost-tolerance", cost_tolerance)
+        share("--tolerance", tolerance),
+        confidence,
+        share("--cost-tolerance", cost_tolerance),
+        share("--latency-tolerance", latency_tolerance),
     )
+    if repeats < 3:
+        raise VBenchError(f"--repeats {repeats}: a time needs at least 3 turns")
     results = load_settings(Path.cwd()).results
     folder = RunFolder(run) if run is not None else newest_run(results)
     now = reference_of(folder)
@@ -81,6 +96,8 @@ def check(
     except Incomparable as error:
         messages().print(f"vbench: not comparable: {error}", style="red")
         return Exit.INCOMPARABLE
+    if against_command is not None:
+        verdict = with_latency(verdict, _ratios(folder, against_command, repeats, data))
     for target, text in ((junit, as_junit), (markdown, as_markdown)):
         if target is not None:
             write_atomically(target, text(verdict).encode())
@@ -93,6 +110,17 @@ def check(
             messages().print(line, markup=False)
     failed = not verdict.passed or (strict and bool(verdict.not_run))
     return Exit.PROBLEMS if failed else Exit.OK
+
+
+def _ratios(folder: RunFolder, command: str, repeats: int, data: Path | None) -> dict[str, Any]:
+    from vbench.cli.app import messages
+    from vbench.run.rivals import ratios
+
+    options = [] if data is None else ["--data", str(data)]
+    console = messages()
+    return dict(
+        ratios(folder.read(), command, repeats=repeats, options=options, told=console.print)
+    )
 
 
 def share(option: str, text: str) -> float:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -23,11 +23,12 @@ OK, REGRESSED, CHANGED, MISSING = "ok", "regressed", "changed", "missing"
 
 @dataclass(frozen=True)
 class Rule:
-    """How much may change: accuracy in shares (0.005 = 0.5 points), costs by a relative share."""
+    """How much may change: accuracy in shares (0.005 = 0.5 points), costs and times relatively."""
 
     tolerance: float = 0.005
     confidence: float = 0.95
     cost_tolerance: float = 1e-3
+    latency_tolerance: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,24 @@ def compare(now: Reference, then: Reference, rule: Rule) -> Verdict:
         tuple(name for name in now.methods if name not in then.methods),
         tuple(name for name in then.methods if name not in now.methods),
     )
+
+
+def with_latency(verdict: Verdict, ratios: Mapping[str, Floats]) -> Verdict:
+    """Add a finding a method on its time now / then, from repeats run in turn (repeats,).
+
+    It fails only if the time rose by more than the tolerance with the stated confidence.
+    """
+    rule, found = verdict.rule, list(verdict.findings)
+    for method, values in ratios.items():
+        # On a log scale faster and slower are symmetric; a rise is a drop of -log.
+        test = drop_test(-np.log(values), float(np.log1p(rule.latency_tolerance)), rule.confidence)
+        ratio = float(np.exp(-test.mean))
+        least = float(np.exp(-test.most))
+        sure = f"{rule.confidence:.0%} confidence over {test.clips} repeats"
+        why = f"{ratio:.3f} times as long, at least {least:.3f} with {sure}"
+        verdict_word = REGRESSED if test.regressed else OK
+        found.append(Finding(method, "ms_p50", 1.0, ratio, verdict_word, why, test))
+    return replace(verdict, findings=tuple(found))
 
 
 def _comparable(now: Reference, then: Reference) -> None:
