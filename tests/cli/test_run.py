@@ -89,6 +89,17 @@ def test_without_timing_the_accuracy_is_the_same_and_no_time_is_told(capsys) -> 
         assert b["fps"] is None
 
 
+def test_clips_in_parallel_give_the_same_boxes(capsys) -> None:
+    alone = ["run", "--methods", METHODS, "--limit", 3, "--no-timing", "--quiet"]
+    assert vbench(capsys, *alone, "--out", "one").code == 0
+    assert vbench(capsys, *alone, "--out", "two", "--jobs", 2).code == 0
+    paths = sorted(p.relative_to("one") for p in Path("one").rglob("traces/*/*.npz"))
+    assert len(paths) == 6
+    for path in paths:
+        one, two = (load_trace(Path(out) / path)[0] for out in ("one", "two"))
+        assert one.boxes.tobytes() == two.boxes.tobytes()
+
+
 def test_a_run_that_was_killed_goes_on(tmp_path) -> None:
     # Kill the process once it has kept its first trace, then run the same command again.
     command = [
@@ -132,6 +143,8 @@ def test_a_run_that_was_killed_goes_on(tmp_path) -> None:
         (["--methods", "hold", "--policy", "never"], "no policy called 'never'"),
         (["--methods", "hold", "--clips", "nowhere"], "no clip in synth-sot called 'nowhere'"),
         (["--methods", "hold", "--limit", "0"], "at least one clip"),
+        (["--methods", "hold", "--jobs", "2"], "--no-timing"),
+        (["--methods", "hold", "--jobs", "0", "--no-timing"], "at least one process"),
         (["--methods", "hold", "--again", "twice"], "missing, failed, always"),
         (["--methods", "hold", "--device", "tpu"], "tpu"),
         (["--methods", "hold", "--threads", "0"], "threads"),

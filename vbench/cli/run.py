@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vbench.core.errors import VBenchError
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -54,6 +56,12 @@ def run(
     timing: Annotated[
         bool, typer.Option(help="Time each frame; without, decoding overlaps the work.")
     ] = True,
+    jobs: Annotated[
+        int | None, typer.Option(help="Clips at once, in processes; only with --no-timing.")
+    ] = None,
+    ray: Annotated[
+        str | None, typer.Option(help="Address of a Ray cluster, or 'local'; as --jobs.")
+    ] = None,
     repeats: Annotated[
         int,
         typer.Option(help="Time all methods so often, in turns; says if they differ."),
@@ -68,6 +76,7 @@ def run(
 
     Example: vbench run --suite synth-sot --methods kcf,kcf+dummy@fixed:5
     """
+    from contextlib import closing, nullcontext
     from dataclasses import replace
 
     from vbench.cli.app import Exit, messages, print_json, tables
@@ -79,6 +88,7 @@ def run(
     from vbench.run.protocols import under_protocol
     from vbench.run.repeats import time_again
     from vbench.run.request import Request
+    from vbench.run.shards import Cluster, Pool, Processes, Shards, Source
 
     request = Request.read(
         suite=suite, data=data, annotations=annotations, weights=weights, device=device,
@@ -87,9 +97,18 @@ def run(
     plans = request.plans(methods, parse_policy(policy) if policy else None)
     chosen = request.open_suite().with_images().only(named_clips(clips), limit)
     chosen, ran_as = under_protocol(chosen, protocol)
+    source = Source(
+        request.suite, request.data, request.annotations, tuple(weights or ()), request.device,
+        seed, ran_as, fps,
+    )  # fmt: skip
+    if timing and (jobs is not None or ray is not None):
+        raise VBenchError("--jobs and --ray share the machine: they need --no-timing")
+    pool: Pool | None = (
+        Cluster(ray) if ray is not None else Processes(jobs) if jobs is not None else None
+    )
     order = Order(
         chosen, plans, request.device, request.threads, seed, again, timing,
-        protocol=ran_as, fps=fps,
+        protocol=ran_as, fps=fps, shards=Shards(source, pool) if pool else None,
     )  # fmt: skip
     check_order(order, request.finder.weights_for)
     console = messages()
@@ -108,7 +127,10 @@ def run(
         died = run_apart([str(plan.method) for plan in plans], same)
         kept = [plan for plan in plans if str(plan.method) not in died]
         order = replace(order, plans=kept, again="missing")
-    with listening(console, len(order.plans), chosen, quiet or json) as listener:
+    with (
+        closing(pool) if pool is not None else nullcontext(),
+        listening(console, len(order.plans), chosen, quiet or json) as listener,
+    ):
         outcome = run_order(order, request.folder, request.finder.weights_for, listener)
         if repeats > 1 and timing:
             time_again(order, request.folder, request.finder.weights_for, repeats)

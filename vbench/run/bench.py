@@ -21,6 +21,7 @@ from vbench.run.compose import Composed, Plan, WeightsFor, check, compose
 from vbench.run.loop import run_clip
 from vbench.run.replay import replaying, with_seconds_of
 from vbench.run.restarted import RESTARTS, run_restarted
+from vbench.run.shards import Answer, Shards
 from vbench.run.stepper import DetectorStepper
 from vbench.run.surroundings import machine, packages, working_commit
 from vbench.run.tally import memory_mb, parameters_m, unit_costs
@@ -37,7 +38,7 @@ class Order:
 
     With `reuse` a detector's answers on every frame, once kept, are replayed under other policies;
     seconds are then composed from the recorded ones. `fps` is the frame rate of real-time
-    protocols.
+    protocols. `shards` spreads the clips over workers, without timing.
     """
 
     suite: Suite
@@ -50,6 +51,7 @@ class Order:
     reuse: bool = False
     protocol: str = "ope"
     fps: float | None = None
+    shards: Shards | None = None
 
 
 @dataclass
@@ -119,18 +121,15 @@ def _run_method(
         record.costs = unit_costs(composed.stepper).to_json()
         folder.write(outcome.manifest)
     with MethodWatch(record, order.device if order.timing else None) as watch:
-        for clip in todo:
-            try:
-                record_of_base = _base_trace(order, folder, outcome.manifest, composed, clip)
-                trace = timed_clip(composed, clip, order, heard.frame, record_of_base)
-            except Exception as error:  # a method's own error fails its clip, never the run
-                record.problems[clip.name] = reason(error)
+        for clip, made in _answers(order, folder, outcome.manifest, composed, todo, heard):
+            if isinstance(made, Exception):
+                record.problems[clip.name] = reason(made)
                 outcome.failed[name, clip.name] = record.problems[clip.name]
                 heard.clip(name, clip.name, record.problems[clip.name])
             else:
                 record.problems.pop(clip.name, None)
-                folder.save(record, clip, trace)
-                watch.frames += len(trace)
+                folder.save(record, clip, made)
+                watch.frames += len(made)
                 outcome.ran += 1
                 heard.clip(name, clip.name, "ok")
             record.memory_mb = memory_mb(order.device)
@@ -138,6 +137,29 @@ def _run_method(
     for clip_name, why in record.problems.items():
         outcome.failed[name, clip_name] = why
     folder.write(outcome.manifest)
+
+
+def _answers(
+    order: Order,
+    folder: RunFolder,
+    manifest: Manifest,
+    composed: Composed,
+    todo: Sequence[Clip],
+    heard: Listener,
+) -> Iterator[Answer]:
+    """Yield each clip with its trace, or the error that it ended in."""
+    if order.shards is not None:
+        for clip, made in order.shards.answers(composed.name, todo):
+            for _ in range(len(clip)):
+                heard.frame()
+            yield clip, made
+        return
+    for clip in todo:
+        try:
+            base = _base_trace(order, folder, manifest, composed, clip)
+            yield clip, timed_clip(composed, clip, order, heard.frame, base)
+        except Exception as error:  # a method's own error fails its clip, never the run
+            yield clip, error
 
 
 def timed_clip(
