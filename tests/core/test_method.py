@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from vbench.core.errors import BadMethod, UnknownName
 from vbench.core.method import Method, Part, parse_method, split_methods
-from vbench.core.policy import Adaptive, Decay, Every, Fixed, Online, Oracle
+from vbench.core.policy import Adaptive, Decay, Every, Fixed, FixedMiddle, Online, Oracle
 
 names = st.from_regex(r"[a-z][a-z0-9_./:-]{0,9}", fullmatch=True)
 values = st.from_regex(r"[A-Za-z0-9_.:/-]{1,6}", fullmatch=True)
@@ -18,6 +18,7 @@ policies = st.one_of(
     st.none(),
     st.just(Every()),
     st.builds(Fixed, intervals),
+    st.builds(FixedMiddle, intervals),
     st.builds(Online, shares, intervals),
     st.builds(Decay, intervals, shares),
     st.builds(Adaptive, st.sampled_from(["diff", "move", "drop"]), st.floats(0, 50), intervals),

@@ -55,6 +55,18 @@ def test_the_oracle_asks_that_every_true_object_is_met() -> None:
     assert oracle.believes(moment(boxes=np.concatenate([shifted, BOX])))
 
 
+@given(st.integers(1, 60), st.integers(1, 15))
+def test_the_middle_of_a_segment_comes_first(frames: int, k: int) -> None:
+    policy = parse_policy(f"fixed_middle:{k}")
+    order = policy.order(frames).tolist()
+    assert sorted(order) == list(range(frames))
+    # jiangzhengkai/LSTS keys 4 + 10 i for segments of 10, the last one clipped to the clip.
+    keys = [min(s + (k - 1) // 2, frames - 1) for s in range(0, frames, k)]
+    assert order[::k] == keys
+    # Visited in this order, a keyframe is due exactly when k frames have passed.
+    assert policy.due(moment(gap=k)) and (k == 1 or not policy.due(moment(gap=k - 1)))
+
+
 @pytest.mark.parametrize("name", POLICIES)
 def test_every_policy_says_what_it_is_and_how_it_is_written(name: str) -> None:
     policy = POLICIES[name]

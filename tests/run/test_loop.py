@@ -13,7 +13,7 @@ from vbench.core.trace import Kind
 from vbench.cost.stopwatch import FakeClock
 from vbench.cost.unit_costs import unit_costs
 from vbench.run.loop import run_clip
-from vbench.run.stepper import DetectorStepper, TrackerStepper
+from vbench.run.stepper import DetectorStepper, TrackerStepper, VideoDetectorStepper
 
 beliefs = st.lists(st.sampled_from([0.0, 0.5, 0.79, 0.8, 1.0]), min_size=2, max_size=40)
 
@@ -169,3 +169,27 @@ def test_a_score_that_is_no_number_fails_a_detector() -> None:
 
     with pytest.raises(ClipFailed, match="not a finite number"):
         run(DetectorStepper(Unsure()), Every(), 2)
+
+
+class Video:
+    """A video detector that answers x = keyframe it remembers, y = frame."""
+
+    def start(self, size) -> None:
+        self.memory = -1
+
+    def key(self, frame):
+        self.memory = int(frame[0, 0, 0])
+        return self.inter(frame)
+
+    def inter(self, frame):
+        box = [[float(self.memory), float(frame[0, 0, 0]), 5, 5]]
+        return Detections(np.array(box), np.ones(1), np.zeros(1, int))
+
+
+@pytest.mark.parametrize("prefetch", [False, True])
+def test_looking_ahead_keys_the_middle_and_keeps_the_order_of_frames(prefetch) -> None:
+    stepper = VideoDetectorStepper(Video())
+    trace = run(stepper, parse_policy("fixed_middle:4"), 10, prefetch=prefetch)
+    assert trace.boxes[:, 1].tolist() == list(range(10))
+    assert trace.boxes[:, 0].tolist() == [1, 1, 1, 1, 5, 5, 5, 5, 9, 9]
+    assert np.flatnonzero(trace.kind == Kind.KEY).tolist() == [1, 5, 9]

@@ -123,6 +123,11 @@ def check(found: Plan, weights_for: WeightsFor) -> None:
             f"method '{name}': {found.method.base} cannot be told where its target went on skipped "
             "frames (it has no reseat); use it alone, or take another base"
         )
+    if getattr(found.policy, "looks_ahead", False) and (found.propagator is not None or not cheap):
+        raise VBenchError(
+            f"method '{name}': '{found.policy}' looks ahead; only detectors with a cheap half "
+            "of their own can; take fixed:k"
+        )
     for needing, weights in found.weights.items():
         weights_for(needing, weights)
 
