@@ -29,6 +29,14 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
+# The regression gate on the embedded suites, against results/reference/.
+GATE_SOT := hold,kcf,mosse,full-template,kcf+dummy@fixed:5,kcf+kcf@online:0.5:5,kcf+full-template@fixed:3,kcf+patch-aggregation@online:0.8:5
+GATE := --no-timing --jobs 2 --again always --quiet
+
+check: setup
+	$(BIN)/vbench run --suite synth-sot --methods $(GATE_SOT) $(GATE) --out results/gate-sot
+	$(BIN)/vbench check results/gate-sot --strict --cost-tolerance 2%
+
 bench: setup
 	@set -e; for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file; done
 

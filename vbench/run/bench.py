@@ -132,7 +132,8 @@ def _run_method(
                 watch.frames += len(made)
                 outcome.ran += 1
                 heard.clip(name, clip.name, "ok")
-            record.memory_mb = memory_mb(order.device)
+            if order.timing:
+                record.memory_mb = memory_mb(order.device)
             folder.write(outcome.manifest)
     for clip_name, why in record.problems.items():
         outcome.failed[name, clip_name] = why
