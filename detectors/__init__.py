@@ -25,6 +25,26 @@ DETECTORS: dict[str, Entry] = {
         "Dai et al., NIPS 2016",
         weights="rfcn",
     ),
+    "dff": Entry(
+        "dff:Dff",
+        "R-FCN on keyframes, their features warped along FlowNet-S's flow in between",
+        "Zhu et al., CVPR 2017",
+        weights="dff",
+        has_cheap_half=True,
+    ),
+    "fgfa": Entry(
+        "fgfa:Fgfa",
+        "R-FCN on features of the last 19 frames, warped here and weighed by likeness",
+        "Zhu et al., ICCV 2017",
+        weights="fgfa",
+    ),
+    "lsts": Entry(
+        "lsts:Lsts",
+        "R-FCN on keyframes, low layers in between; features sampled at learned places",
+        "Jiang et al., ECCV 2020",
+        weights="lsts",
+        has_cheap_half=True,
+    ),
 }
 
 POSTS: dict[str, Entry] = {}
