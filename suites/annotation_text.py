@@ -22,6 +22,9 @@ WIDTHS: dict[Form, tuple[int, ...]] = {
 }
 MAX_BYTES = 64 << 20
 MAX_NUMBER = 1e7
+IN_NUMBERS = b"0123456789+-.eENna"
+SEPARATORS = (b",", b";", b"\t", b" ")
+TO_SPACES = bytes.maketrans(b",;\t\n", b"    ")
 
 
 def read_text(path: Path) -> str:
@@ -30,6 +33,11 @@ def read_text(path: Path) -> str:
     Raises:
         ClipFailed: missing, too large, or not text.
     """
+    return read_bytes(path).decode("utf-8-sig", errors="replace")
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read the bytes of a text file; see `read_text`."""
     try:
         size = path.stat().st_size
         raw = path.read_bytes() if size <= MAX_BYTES else b""
@@ -39,7 +47,7 @@ def read_text(path: Path) -> str:
         raise ClipFailed(f"{path.name} is larger than {MAX_BYTES >> 20} MiB: no annotation file")
     if b"\0" in raw:
         raise ClipFailed(f"{path.name} is not a text file")
-    return raw.decode("utf-8-sig", errors="replace")
+    return raw
 
 
 def read_table(path: Path, columns: Sequence[int] = (), header: bool = False) -> Floats:
@@ -51,7 +59,12 @@ def read_table(path: Path, columns: Sequence[int] = (), header: bool = False) ->
     Raises:
         ClipFailed: names the file and the row that is no row of numbers or too short.
     """
-    rows = [_cells(line) for line in read_text(path).rstrip().splitlines()]
+    raw = read_bytes(path)
+    table = _regular(raw)
+    if table is not None and table.shape[1] in (columns or (table.shape[1],)):
+        return table
+    text = raw.decode("utf-8-sig", errors="replace")
+    rows = [_cells(line) for line in text.rstrip().splitlines()]
     first = 2 if rows and header and _is_header(rows[0]) else 1
     rows = rows[first - 1 :]
     if not rows:
@@ -99,6 +112,23 @@ def boxes_of(table: Floats, form: Form = "xywh", one_based: bool = False) -> Box
         boxes = table.copy()
     boxes[:, :2] -= 1.0 if one_based else 0.0
     return np.where(empty[:, None], absent(1), boxes)
+
+
+def _regular(raw: bytes) -> Floats | None:
+    """Read rows that are all separated alike at once; None where something is out of the usual."""
+    raw = raw.replace(b"\r\n", b"\n").rstrip() + b"\n"
+    separators = raw.translate(None, IN_NUMBERS)
+    row = separators.partition(b"\n")[0] + b"\n"
+    rows = len(separators) // len(row)
+    if row[:-1].strip(row[:1]) or row[:1] not in SEPARATORS or separators != row * rows:
+        return None
+    try:
+        values = np.fromstring(raw.translate(TO_SPACES), sep=" ")
+    except (ValueError, DeprecationWarning):
+        return None
+    if len(values) != rows * len(row) or (np.abs(values) > MAX_NUMBER).any():
+        return None
+    return values.reshape(rows, -1)
 
 
 def _cells(line: str) -> list[str]:

@@ -104,3 +104,26 @@ def test_missing_and_giant_files_are_refused(tmp_path):
         handle.truncate(MAX_BYTES + 1)
     with pytest.raises(ClipFailed, match="larger than 64 MiB"):
         read_table(giant)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1,2,3,4\n5,6,7,8\n",
+        "1\t2\t3\t4\r\n5\t6\t7\t8",
+        "1 2 3 4\n5 6 7 8\n\n",
+        "\ufeff1;2;3;4\n5;6;7;8;\n",
+        "1, 2, 3, 4\n5,6, 7,8",
+        "+1,2.0,3e0,4\n5.,6,.7e1,8",
+    ],
+)
+def test_rows_read_the_same_however_they_are_separated(tmp_path, text) -> None:
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    assert read_table(tmp_path / "a.txt").tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]]
+
+
+@pytest.mark.parametrize("text", ["1,2\n3,,4\n5,6\n", "1,2\n3,a\n", "1,2\n3,e\n", "1,2\n3,4-5\n"])
+def test_a_cell_that_is_no_number_is_named(tmp_path, text) -> None:
+    (tmp_path / "a.txt").write_text(text)
+    with pytest.raises(ClipFailed, match=r"a\.txt row 2"):
+        read_table(tmp_path / "a.txt")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Sequence
 from enum import IntEnum
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,24 +18,28 @@ from vbench.core.errors import VBenchError
 if TYPE_CHECKING:
     from rich.console import Console
 
-# One module a command; each has register(app). Only those imported here start with the program,
-# so none of them may import torch, pandas or matplotlib outside a command's body.
-COMMANDS = (
-    "run",
-    "sweep",
-    "report",
-    "check",
-    "show",
-    "score",
-    "raw_files",
-    "listing",
-    "weights",
-    "data",
-    "config",
-    "doctor",
-    "cost",
-    "profile",
-)
+# Commands in the order of `vbench --help`, and the module of each, which has register(app). Only
+# the module of the command that is asked for is imported, and none of them may import torch, pandas
+# or matplotlib outside a command's body.
+COMMANDS = {
+    "run": "run",
+    "sweep": "sweep",
+    "report": "report",
+    "check": "check",
+    "reproduce": "reproduce",
+    "show": "show",
+    "score": "score",
+    "explain": "score",
+    "import": "raw_files",
+    "export": "raw_files",
+    "list": "listing",
+    "weights": "weights",
+    "data": "data",
+    "config": "config",
+    "doctor": "doctor",
+    "cost": "cost",
+    "profile": "profile",
+}
 
 
 class Exit(IntEnum):
@@ -47,24 +52,12 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-app = typer.Typer(
-    name="vbench",
-    help="Speed/accuracy trade-offs of visual trackers and video object detectors.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
 def _version(asked: bool) -> None:
     if asked:
         print(f"vbench {__version__}")
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
@@ -73,8 +66,22 @@ def _root(
     """Speed/accuracy trade-offs of visual trackers and video object detectors."""
 
 
-for _command in COMMANDS:
-    import_module(f"vbench.cli.{_command}").register(app)
+def app_for(arguments: Sequence[str]) -> typer.Typer:
+    """Return the program with the command that `arguments` begin with; else with every command."""
+    app = typer.Typer(
+        name="vbench",
+        help="Speed/accuracy trade-offs of visual trackers and video object detectors.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    asked = COMMANDS.get(arguments[0]) if arguments else None
+    for module in dict.fromkeys(COMMANDS.values()) if asked is None else (asked,):
+        import_module(f"vbench.cli.{module}").register(app)
+    return app
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -85,7 +92,8 @@ def main(arguments: list[str] | None = None) -> None:
 def invoke(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     try:
-        code = app(arguments, standalone_mode=False)
+        given = sys.argv[1:] if arguments is None else arguments
+        code = app_for(given)(given, prog_name="vbench", standalone_mode=False)
     except VBenchError as error:
         print(f"vbench: {one_line(str(error))}", file=sys.stderr)
         return Exit.USAGE
@@ -98,7 +106,10 @@ def invoke(arguments: list[str] | None = None) -> int:
         # Typer bundles its own click: its usage errors are known by what they offer.
         if not hasattr(error, "format_message"):
             raise
-        print(f"vbench: {one_line(error.format_message())}", file=sys.stderr)
+        message = error.format_message()
+        # Nothing was named: the message is the help.
+        shown = message if message.startswith("Usage:") else f"vbench: {one_line(message)}"
+        print(shown, file=sys.stderr)
         return Exit.USAGE
     return int(code or Exit.OK)
 
