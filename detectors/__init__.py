@@ -3,6 +3,7 @@
 from vbench.core.entry import Entry
 
 EFFICIENTDET = "Tan et al., EfficientDet, CVPR 2020"
+PLUGPLAY = "Lyu et al., Plug & Play Convolutional Regression Tracker, 2020"
 
 DETECTORS: dict[str, Entry] = {
     "blobs": Entry("blobs:Blobs", "vivid blobs of the five classes of synth-vid, no weights"),
@@ -38,12 +39,49 @@ DETECTORS: dict[str, Entry] = {
         "Zhu et al., ICCV 2017",
         weights="fgfa",
     ),
+    "dt": Entry(
+        "dt:DetectAndTrack",
+        "R-FCN with a correlation head that tracks boxes to the next frame; rescored tracks",
+        "Feichtenhofer et al., ICCV 2017",
+    ),
     "lsts": Entry(
         "lsts:Lsts",
         "R-FCN on keyframes, low layers in between; features sampled at learned places",
         "Jiang et al., ECCV 2020",
         weights="lsts",
         has_cheap_half=True,
+    ),
+    "frcnn-hrnet": Entry(
+        "frcnn:FasterRcnn",
+        "Faster R-CNN on HRNet-W32: four resolutions side by side at stride 8",
+        PLUGPLAY,
+        preset={"backbone": "hrnet"},
+        weights="plugplay-hrnet",
+    ),
+    "frcnn-x101": Entry(
+        "frcnn:FasterRcnn",
+        "Faster R-CNN on ResNeXt-101 32x4d with FPN and deformable convolutions",
+        PLUGPLAY,
+        preset={"backbone": "x101"},
+        weights="plugplay-x101",
+    ),
+    "plugplay-hrnet": Entry(
+        "plugplay:PlugPlay",
+        "frcnn-hrnet that follows what it found, every frame; wants +seq-track-nms",
+        PLUGPLAY,
+        preset={"backbone": "hrnet"},
+        weights="plugplay-hrnet",
+        has_cheap_half=True,
+        frame_by_frame=True,
+    ),
+    "plugplay-x101": Entry(
+        "plugplay:PlugPlay",
+        "frcnn-x101 that follows what it found, every frame; wants +seq-track-nms",
+        PLUGPLAY,
+        preset={"backbone": "x101"},
+        weights="plugplay-x101",
+        has_cheap_half=True,
+        frame_by_frame=True,
     ),
 }
 

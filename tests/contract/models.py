@@ -18,6 +18,9 @@ SMALL = {
     "mdnet": {"width": "0.0625", "samples": "0.02", "candidates": "32"},
     "rt-mdnet": {"width": "0.0625", "samples": "0.05", "candidates": "64"},
     "fdn": {"width": "0.0625", "samples": "0.05", "short_px": "200"},
+    **{
+        name: {"width": "0.125", "short_px": "96"} for name in ("rfcn", "dff", "fgfa", "dt", "lsts")
+    },
 }
 BOX = np.array([60.0, 50.0, 36.0, 28.0])
 

@@ -98,6 +98,15 @@ class ResNet101(nn.Module):
             features = torch.relu_(self._block(name, features))
         return features
 
+    def stages(self, images: Tensor) -> list[Tensor]:
+        """Return the outputs of stages 3, 4 and 5, the first at stride 8."""
+        found, features = [], self.pool(torch.relu_(self.bn_conv1(self.conv1(images))))
+        for name, after in zip(self.names, (*self.names[1:], "6a"), strict=True):
+            features = torch.relu_(self._block(name, features))
+            if after[0] != name[0] and name[0] in "345":
+                found.append(features)
+        return found
+
     def _add_block(self, name: str, source: int, inner: int, deformable: bool) -> None:
         stride = 2 if name in ("3a", "4a") else 1
         dilation = 2 if name[0] == "5" else 1

@@ -73,7 +73,11 @@ class RfcnTrunk(nn.Module):
 
     def high(self, low: Tensor) -> Tensor:
         """Return the features from those of `ResNet101.low`."""
-        return torch.relu_(self.feat_conv_3x3(self.resnet.high(low)))
+        return self.raised(self.resnet.high(low))
+
+    def raised(self, last: Tensor) -> Tensor:
+        """Return the features from those of the last stage."""
+        return torch.relu_(self.feat_conv_3x3(last))
 
 
 class HeadMaps(NamedTuple):
@@ -151,7 +155,10 @@ class RfcnHeads(nn.Module):
 
     def found(self, features: Tensor, size: tuple[int, int], rule: ProposalRule) -> Found:
         """Boxes and probabilities of one image of `size` (w, h) from features (1, c, h, w)."""
-        maps = self(features)
+        return self.found_in(self(features), size, rule)
+
+    def found_in(self, maps: HeadMaps, size: tuple[int, int], rule: ProposalRule) -> Found:
+        """Boxes and probabilities of one image of `size` (w, h) from its maps."""
         corners = self.proposals(maps, 0, size, rule)
         rois = torch.cat([corners.new_zeros(len(corners), 1), corners], dim=1)
         scores, deltas = self.votes(maps, rois)
