@@ -11,7 +11,8 @@ from vbench.cost.macs import count, torch_flops
 from vbench.detectors.efficientdet import EfficientDet
 from vbench.detectors.efficientdet_keys import native
 from vbench.nn.efficientdet import EfficientDetD0, boxes_of, pyramid_anchors
-from vbench.nn.efficientnet import STAGES, scaled
+from vbench.nn.efficientnet import STAGES
+from vbench.nn.resnet import scaled
 from vbench.nn.state import load_into
 
 TINY = 0.25

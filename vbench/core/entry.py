@@ -13,7 +13,8 @@ class Entry:
     `preset` are constructor keywords that make this name a variant of a class. `weights` names an
     entry of the weights registry. `extras` are pip extras of vbench that it needs to be imported;
     `takes` describes an argument after a colon (`stored:PATH`); None where the name takes none;
-    with `optional` it may be left out. `has_cheap_half` marks a detector with one of its own.
+    with `optional` it may be left out. `has_cheap_half` marks a detector with one of its own;
+    one that is `frame_by_frame` skips no frame unless a policy is named.
     """
 
     target: str
@@ -26,3 +27,4 @@ class Entry:
     optional: bool = False
     package: str = "vbench"
     has_cheap_half: bool = False
+    frame_by_frame: bool = False

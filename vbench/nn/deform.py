@@ -28,9 +28,12 @@ def deformable_convolution(
     """Features (n, c, h, w), offsets (n, 2 g k k, h', w'), weight (o, c, k, k) -> (n, o, h', w').
 
     `mask` (n, g k k, h', w') modulates each tap; g groups of channels have their own offsets.
+    A weight of c / m channels convolves in m groups, whatever the groups of the offsets.
     """
     height, width = offsets.shape[-2:]
-    filters, channels, kernel = weight.shape[:3]
+    filters, kernel = weight.shape[0], weight.shape[2]
+    channels = features.shape[1]
+    groups = channels // weight.shape[1]
     per_image = channels * kernel**2 * height * width
     most = max(1, MOST_VALUES // max(1, per_image))
     parts = []
@@ -41,8 +44,9 @@ def deformable_convolution(
             _places(offsets[some], kernel, stride, padding, dilation),
             None if mask is None else mask[some],
         )
-        # (n, c, k k, h' w') with the kernel (o, c k k): one matrix product.
-        parts.append(weight.reshape(filters, -1) @ taps.flatten(1, 2))
+        # (n, m, c / m k k, h' w') with the kernel (m, o / m, c / m k k): one matrix product.
+        matrix = weight.reshape(groups, filters // groups, -1)
+        parts.append(matrix @ taps.reshape(len(taps), groups, -1, height * width))
     found = torch.cat(parts).reshape(-1, filters, height, width)
     return found if bias is None else found + bias[:, None, None]
 
@@ -77,9 +81,16 @@ class DeformableConv2d(nn.Conv2d):
     """A convolution without bias whose taps are moved by offsets, and modulated by a mask."""
 
     def __init__(
-        self, source: int, filters: int, kernel: int, stride: int, padding: int, dilation: int
+        self,
+        source: int,
+        filters: int,
+        kernel: int,
+        stride: int,
+        padding: int,
+        dilation: int,
+        groups: int = 1,
     ) -> None:
-        super().__init__(source, filters, kernel, stride, padding, dilation, bias=False)
+        super().__init__(source, filters, kernel, stride, padding, dilation, groups, bias=False)
 
     def forward(self, features: Tensor, offsets: Tensor, mask: Tensor | None = None) -> Tensor:  # type: ignore[override]
         """Features (n, c, h, w), offsets (n, 2 g k k, h', w') -> (n, o, h', w')."""

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from vbench.nn.bifpn import LEVELS, BiFPN, SeparableConv
 from vbench.nn.box_coder import decode
-from vbench.nn.efficientnet import EfficientNetB0, norm, scaled
+from vbench.nn.efficientnet import EfficientNetB0, norm
+from vbench.nn.resnet import scaled
 
 CHANNELS, CELLS, LAYERS = 64, 3, 3
 STRIDES_PX = (8, 16, 32, 64, 128)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from vbench.nn.resnet import scaled
 from vbench.nn.same_padding import SameConv2d
 
 # Blocks, kernel, stride, expansion, channels of every stage.
@@ -30,11 +31,6 @@ EPS, MOMENTUM = 1e-3, 0.01
 def norm(channels: int) -> nn.BatchNorm2d:
     """Batch norm with TensorFlow's constants."""
     return nn.BatchNorm2d(channels, eps=EPS, momentum=MOMENTUM)
-
-
-def scaled(channels: int, width: float) -> int:
-    """Return `channels` times `width`, a multiple of 4 and at least 4; 1 changes nothing."""
-    return max(4, 4 * round(channels * width / 4))
 
 
 class Squeeze(nn.Module):

@@ -86,7 +86,8 @@ def plan(text: str, policy: Policy | None = None) -> Plan:
         raise VBenchError(f"method '{text}': '+{posts[0]}' post-processes detections, not tracks")
     for part in posts:
         catalogue.entry("posts", part.name)
-    cheap = bool(propagators) or catalogue.entry(base_kind, method.base.name).has_cheap_half
+    base = catalogue.entry(base_kind, method.base.name)
+    cheap = bool(propagators) or (base.has_cheap_half and not base.frame_by_frame)
     # A base alone answers every frame, and its name stays as short as it was given.
     chosen = method.policy or ((policy or DEFAULT_POLICY[task]) if cheap else None)
     return Plan(

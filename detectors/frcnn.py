@@ -1,0 +1,128 @@
+"""Faster R-CNN on HRNet-W32 or on ResNeXt-101 with FPN and deformable convolutions.
+
+Ren et al., Faster R-CNN, NIPS 2015, as Lyu et al., Plug & Play, 2020, use it (sec. 6.2): boxes
+with a class score above 0.03, suppression at an IoU of 0.45.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from vbench.core.boxes import Floats, Image, Ints
+from vbench.core.errors import VBenchError
+from vbench.core.roles import Detections, Weights, Work, WorkTable
+from vbench.nn.box_coder import cut, decode
+from vbench.nn.frcnn import SHORT_PX, SIDE_STEP, Backbone, FrcnnFeatures, Look, two_stage
+from vbench.nn.nms import nms_by_class
+from vbench.nn.two_stage import BINS, BOX_STDS, ProposalCounts, TwoStage
+
+# Classes of ImageNet VID.
+CLASSES = 30
+# Work is stated for frames of this shape, (w, h).
+EXAMPLE = (1280, 720)
+
+
+class FasterRcnn:
+    """The detector.
+
+    Args:
+        classes: how many, without the background.
+        width: factor of all channels.
+        short: px of the short side that the network sees; the long one is three times it at most.
+        proposals: boxes that the second stage judges.
+        floor: least score.
+        overlap: IoU above which the worse of two boxes of a class goes; 1 keeps all.
+        most: detections of a frame.
+    """
+
+    def __init__(
+        self,
+        classes: int = CLASSES,
+        width: float = 1.0,
+        short: int = SHORT_PX,
+        proposals: int = 300,
+        floor: float = 0.03,
+        overlap: float = 0.45,
+        most: int = 300,
+        backbone: Backbone = "hrnet",
+        weights: Weights | None = None,
+        device: str = "cpu",
+        seed: int = 0,
+    ) -> None:
+        if short < SIDE_STEP:
+            raise VBenchError(f"frcnn-{backbone}[short={short}]: give at least {SIDE_STEP} px")
+        self.floor, self.overlap, self.most = floor, overlap, most
+        self.features = FrcnnFeatures(backbone, classes, width, short, weights, device, seed)
+        self.counts = ProposalCounts(after=proposals, most=proposals)
+
+    @property
+    def network(self) -> TwoStage:
+        """The network, to train it and to count its parameters."""
+        return self.features.network
+
+    def detect(self, frame: Image) -> Detections:
+        """Find the objects of `frame`: boxes inside it, best first."""
+        look = self.features.look(frame)
+        with torch.inference_mode():
+            corners, scores = self.judged(look)
+        return self._answer(look, corners, scores)
+
+    def judged(self, look: Look) -> tuple[Tensor, Tensor]:
+        """Boxes of every proposal for every class, (n, classes, 4), and scores (n, classes)."""
+        proposals = self.network.propose(look.maps, look.size, self.counts)
+        logits, codes = self.network.judge(look.maps, proposals)
+        corners = cut(decode(proposals[:, None], codes[:, 1:], BOX_STDS), look.size)
+        return corners, logits.softmax(dim=1)[:, 1:]
+
+    def scores_of(self, look: Look, corners: Tensor) -> Tensor:
+        """Scores (n, classes) of boxes, corners (n, 4), as they stand."""
+        logits, _ = self.network.judge(look.maps, corners)
+        return logits.softmax(dim=1)[:, 1:]
+
+    def work(self) -> WorkTable:
+        """What a 16:9 frame costs, by its shapes alone."""
+        rcnn = judging(self.features, float(self.counts.most))
+        return {"detect": [looking(self.features), rcnn]}
+
+    def _answer(self, look: Look, corners: Tensor, scores: Tensor) -> Detections:
+        boxes, values = corners.double().cpu().numpy(), scores.double().cpu().numpy()
+        rows, labels = self._kept(boxes, values)
+        best = values[rows, labels]
+        order = np.argsort(-best, kind="stable")[: self.most]
+        rows, labels = rows[order], labels[order]
+        found = look.boxes_of(torch.from_numpy(boxes[rows, labels]))
+        return Detections(found, best[order], labels.astype(np.int64))
+
+    def _kept(self, boxes: Floats, values: Floats) -> tuple[Ints, Ints]:
+        """Proposals and classes above the floor that suppression keeps."""
+        if self.overlap >= 1:
+            rows, labels = np.nonzero(values > self.floor)
+            return rows, labels
+        kept = np.zeros(values.shape, bool)
+        for label in range(values.shape[1]):
+            own = boxes[:, label], values[:, label : label + 1]
+            kept[:, label] = nms_by_class(*own, self.overlap, self.floor, one_px=0.0)[:, 0]
+        rows, labels = np.nonzero(kept)
+        return rows, labels
+
+
+def looking(features: FrcnnFeatures, proposing: bool = True) -> Work:
+    """Backbone, neck and proposals (or without these) of a 16:9 frame, on shapes alone."""
+    size = features.images(np.zeros((EXAMPLE[1], EXAMPLE[0], 3), np.uint8))[0].shape
+    with torch.device("meta"):
+        network = two_stage(features.backbone, features.network.classes, features.width).eval()
+        images = torch.zeros(size)
+    if proposing:
+        return Work("backbone and RPN", network, (images,), uncounted=("resizing", "suppression"))
+    trunk = nn.Sequential(network.backbone, network.neck)
+    return Work("backbone", trunk, (images,), uncounted=("resizing",))
+
+
+def judging(features: FrcnnFeatures, times: float = 1.0, per_object: bool = False) -> Work:
+    """The second stage on one box, `times` or for each object."""
+    with torch.device("meta"):
+        head = two_stage(features.backbone, features.network.classes, features.width).bbox_head
+        cuts = torch.zeros(1, features.network.channels, BINS, BINS)
+    return Work("R-CNN", head, (cuts,), times=times, per_object=per_object, uncounted=("RoIAlign",))

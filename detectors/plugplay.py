@@ -1,0 +1,193 @@
+"""Plug & Play: a two-stage detector that also follows what it found, and believes that first.
+
+Lyu et al., Plug & Play Convolutional Regression Tracker for Video Object Detection, 2020, sec. 5;
+YeLyuUT/MMDET (mmdet/models/detectors/siamese_rcnn.py). The detector is untouched, its maps are read
+twice; of the past only the last frame's map and boxes are kept.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vbench.core.boxes import Boxes, Image
+from vbench.core.roles import Detections, Weights, Work, WorkTable
+from vbench.nn.frcnn import SHORT_PX, TRACKER, Backbone, FrcnnFeatures, Look, checkpoint
+from vbench.nn.plugplay import KERNEL, TARGET, PlugPlayHead, carried
+from vbench.nn.state import load_into, seeded
+from vbench.nn.two_stage import suppressed
+
+from .frcnn import CLASSES, FasterRcnn, judging, looking
+
+
+class Memory(NamedTuple):
+    """The last frame: its map, boxes as corners (n, 4), scores (n, classes), a box of each row."""
+
+    track_map: Tensor
+    corners: Tensor
+    scores: Tensor
+    rows: Tensor
+
+
+class PlugPlay:
+    """The video detector.
+
+    Answers every class of a box above `floor`, and does not suppress what overlaps in its frame:
+    that is for Seq-NMS, which the paper ends with.
+
+    Args:
+        width: factor of all channels.
+        short: px of the short side that the network sees.
+        proposals: boxes that the second stage judges.
+        found: least score of a detection.
+        overlap: IoU above which the worse of two detections goes, whatever their class.
+        kept: least IoU score of a box that was followed.
+        track_overlap: IoU above which the worse of two followed boxes goes.
+        merge: IoU above which a followed box takes a detection's place; 0.3 and 0.7 in the paper.
+        floor: least score of an answer.
+    """
+
+    def __init__(
+        self,
+        classes: int = CLASSES,
+        width: float = 1.0,
+        short: int = SHORT_PX,
+        proposals: int = 300,
+        found: float = 0.03,
+        overlap: float = 0.45,
+        kept: float = 0.5,
+        track_overlap: float = 0.7,
+        merge: float = 0.7,
+        floor: float = 0.03,
+        backbone: Backbone = "hrnet",
+        weights: Weights | None = None,
+        device: str = "cpu",
+        seed: int = 0,
+    ) -> None:
+        self.found, self.overlap, self.kept = found, overlap, kept
+        self.track_overlap, self.merge, self.floor, self.width = track_overlap, merge, floor, width
+        self.detector = FasterRcnn(
+            classes, width, short, proposals, backbone=backbone, weights=weights,
+            device=device, seed=seed,
+        )  # fmt: skip
+        self.features: FrcnnFeatures = self.detector.features
+        with seeded(seed):
+            self.head = PlugPlayHead(self.features.track_channels, width)
+        if weights is not None:
+            load_into(self.head, tracker_state(weights), weights.name)
+        self.head.to(device).eval()
+        self.start((0, 0))
+
+    def start(self, size: tuple[int, int]) -> None:
+        """Begin a clip; what the last one left is dropped."""
+        self.memory: Memory | None = None
+        self.predicted: Boxes = np.zeros((0, 4))
+        self.features.forget()
+
+    def key(self, frame: Image) -> Detections:
+        """Detect, follow the last frame's boxes, merge both and judge the result."""
+        look = self.features.look(frame)
+        with torch.inference_mode():
+            followed, _ = self._followed(look)
+            corners = torch.cat([self._newly(look, followed), followed])
+            scores = self.detector.scores_of(look, corners)
+        return self._answer(look, corners, scores)
+
+    def inter(self, frame: Image) -> Detections:
+        """Only follow the last frame's boxes, which keep their scores; not in the paper."""
+        look = self.features.look(frame)
+        with torch.inference_mode():
+            followed, rows = self._followed(look)
+            scores = followed[:, :0] if self.memory is None else self.memory.scores[rows]
+        return self._answer(look, followed, scores)
+
+    def work(self) -> WorkTable:
+        """What a 16:9 frame costs, by its shapes alone; answers stand for the boxes followed."""
+        stage = judging(self.features, float(self.detector.counts.most))
+        tracker, judged = following(self.features), judging(self.features, per_object=True)
+        return {
+            "key": [looking(self.features), stage, judged, tracker],
+            "inter": [looking(self.features, proposing=False), tracker],
+        }
+
+    def _followed(self, look: Look) -> tuple[Tensor, Tensor]:
+        """Boxes of the last frame in this one that are believed, and which ones they were.
+
+        All predictions, in the order of the last answer, go to `predicted`, for Seq-Track-NMS.
+        """
+        memory = self.memory
+        if memory is None:
+            self.predicted = np.zeros((0, 4))
+            none = look.track_map.new_zeros(0, 4)
+            return none, none[:, 0].long()
+        corners, fits = carried(
+            self.head, memory.track_map, look.track_map, memory.corners,
+            self.features.track_stride_px, look.size,
+        )  # fmt: skip
+        self.predicted = look.boxes_of(corners[memory.rows])
+        return believed(corners, fits, self.kept, self.track_overlap)
+
+    def _newly(self, look: Look, followed: Tensor) -> Tensor:
+        """Detections of any class that no followed box stands for."""
+        boxes, scores = self.detector.judged(look)
+        best, label = scores.max(dim=1)
+        sure = best > self.found
+        boxes = boxes[torch.arange(len(boxes)), label][sure]
+        kept = suppressed(boxes, best[sure], self.overlap)
+        return newcomers(boxes[kept], best[sure][kept], followed, self.merge)
+
+    def _answer(self, look: Look, corners: Tensor, scores: Tensor) -> Detections:
+        rows, labels = torch.nonzero(scores > self.floor, as_tuple=True)
+        self.memory = Memory(look.track_map, corners, scores, rows)
+        # The frame's other maps are not kept.
+        self.features.forget()
+        values = scores[rows, labels].double().cpu().numpy()
+        return Detections(look.boxes_of(corners[rows]), values, labels.cpu().numpy())
+
+
+def believed(corners: Tensor, fits: Tensor, least: float, overlap: float) -> tuple[Tensor, Tensor]:
+    """Followed boxes, corners (n, 4), with an IoU score above `least` and none better on top.
+
+    Returns them and their rows, the best first (paper sec. 5, "Track to detect").
+    """
+    rows = torch.nonzero(fits > least)[:, 0]
+    rows = rows[suppressed(corners[rows], fits[rows], overlap)]
+    return corners[rows], rows
+
+
+def newcomers(detected: Tensor, scores: Tensor, followed: Tensor, merge: float) -> Tensor:
+    """Detections, corners (n, 4), that overlap no followed box and no better one above `merge`.
+
+    Paper sec. 5, tracking-first detection: where both see an object, the followed box stands.
+    """
+    taken = (overlaps(detected, followed) > merge).any(dim=1)
+    free, own = detected[~taken], scores[~taken]
+    return free[suppressed(free, own, merge)]
+
+
+def overlaps(a: Tensor, b: Tensor) -> Tensor:
+    """IoU of all pairs of corners: (n, 4), (m, 4) -> (n, m)."""
+    low = torch.maximum(a[:, None, :2], b[None, :, :2])
+    high = torch.minimum(a[:, None, 2:], b[None, :, 2:])
+    both = (high - low).clamp(min=0).prod(dim=2)
+    areas = [(x[:, 2:] - x[:, :2]).clamp(min=0).prod(dim=1) for x in (a, b)]
+    union = areas[0][:, None] + areas[1][None] - both
+    return both / union.clamp(min=1e-12)
+
+
+def following(features: FrcnnFeatures) -> Work:
+    """The tracker on one object, by its shapes alone."""
+    with torch.device("meta"):
+        channels = features.track_channels
+        head = PlugPlayHead(channels, features.width).eval()
+        inputs = torch.zeros(1, channels, KERNEL, KERNEL), torch.zeros(1, channels, TARGET, TARGET)
+    return Work("tracker", head, inputs, per_object=True, uncounted=("RoIAlign",))
+
+
+def tracker_state(weights: Weights) -> dict[str, Tensor]:
+    """The tracker's part of a checkpoint."""
+    state = checkpoint(weights)
+    return {k.removeprefix(TRACKER): v for k, v in state.items() if k.startswith(TRACKER)}
