@@ -201,4 +201,19 @@ PROPAGATORS: dict[str, Entry] = {
         SIAMFC,
         weights="siamfc",
     ),
+    "kalman": Entry(
+        "kalman:Kalman",
+        "constant velocity, learnt from successive keyframes; no pixels",
+        "Wojke et al., Simple Online and Realtime Tracking with a Deep Association Metric, 2017",
+    ),
+    "lk": Entry(
+        "lk:LucasKanade",
+        "points followed there and back by sparse Lucas-Kanade; median step and scale",
+        "Kalal et al., Forward-Backward Error: Automatic Detection of Tracking Failures, ICPR 2010",
+    ),
+    "dis": Entry(
+        "dis:DenseFlow",
+        "OpenCV's dense inverse search, the median of the flow in each box",
+        "Kroeger et al., Fast Optical Flow using Dense Inverse Search, ECCV 2016",
+    ),
 }

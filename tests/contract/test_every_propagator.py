@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.contract.models import BOX, built, frame, plain_names
-from vbench.core.roles import Propagator
+from vbench.core.roles import Placed, Propagator
 from vbench.cost.unit_costs import UnitCosts, price
 
 NAMES = plain_names("propagators")
@@ -15,6 +15,8 @@ def propagator(request):
 
 
 def carried(propagator, boxes=BOXES, shifts=(2.0, 4.0)):
+    if isinstance(propagator, Placed):
+        propagator.enter("clip", 1 + len(shifts))
     propagator.anchor(frame(), boxes.copy())
     return [propagator.propagate(frame(s)) for s in shifts]
 
