@@ -58,7 +58,6 @@ def test_the_parts_of_a_full_method() -> None:
         ("kcf@online:1.2:5", 5, "[0, 1]"),
         ("kcf@online:0.8", 5, "online:c:k"),
         ("kcf@adaptive:blink:1:5", 5, "diff, move, drop"),
-        ("kcf@dort", 5, "not available"),
     ],
 )
 def test_errors_point_at_the_offending_part(text: str, column: int, says: str) -> None:

@@ -13,27 +13,10 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from vbench.core.boxes import Boxes, Floats, Image, Ints, iou_matrix
+from vbench.core.boxes import Floats, Image, Ints, iou_matrix
+from vbench.core.dort import Dort
 from vbench.core.errors import BadMethod, UnknownName
-
-EMPTY = np.zeros((0, 4))
-
-
-@dataclass(slots=True)
-class Moment:
-    """What a policy may look at.
-
-    `gap` is the distance to the last keyframe; `boxes` (n, 4), `belief` (n,) are the cheap half's
-    answer, `key_boxes` the keyframe's; `truth` (m, 4) is there for the oracle only.
-    """
-
-    gap: int
-    frame: Image
-    key_frame: Image
-    key_boxes: Boxes
-    boxes: Boxes
-    belief: Floats
-    truth: Boxes
+from vbench.core.moment import Limited, Moment
 
 
 class Policy(Protocol):
@@ -65,36 +48,7 @@ class Policy(Protocol):
 
 
 @dataclass(frozen=True)
-class _Limited:
-    """A largest interval and the believing default; the policies below add their rule."""
-
-    form: ClassVar[str] = ""
-
-    @property
-    def interval_max(self) -> int | None:
-        return getattr(self, "k", None)
-
-    def due(self, moment: Moment) -> bool:
-        limit = self.interval_max
-        return limit is not None and moment.gap >= limit
-
-    def believes(self, moment: Moment) -> bool:
-        return True
-
-    def rescored(self, scores: Floats, gap: int) -> Floats:
-        return scores
-
-    def order(self, frames: int) -> Ints:
-        return np.arange(frames)
-
-    def __str__(self) -> str:
-        name = self.form.partition(":")[0]
-        values = [_number(getattr(self, field.name)) for field in fields(self)]
-        return ":".join([name, *(v for v in values if v)])
-
-
-@dataclass(frozen=True)
-class Every(_Limited):
+class Every(Limited):
     """The base model on every frame."""
 
     form: ClassVar[str] = "every"
@@ -107,7 +61,7 @@ class Every(_Limited):
 
 
 @dataclass(frozen=True)
-class Fixed(_Limited):
+class Fixed(Limited):
     """Keyframes at 0, k, 2k, ... (Zhu et al., Deep Feature Flow, CVPR 2017)."""
 
     form: ClassVar[str] = "fixed:k"
@@ -138,7 +92,7 @@ class FixedMiddle(Fixed):
 
 
 @dataclass(frozen=True)
-class Online(_Limited):
+class Online(Limited):
     """Key after k frames at the latest, earlier when the belief in any object is below c.
 
     PatchNet section 4: a frame that is not believed is answered by the base model as well.
@@ -155,7 +109,7 @@ class Online(_Limited):
 
 
 @dataclass(frozen=True)
-class Decay(_Limited):
+class Decay(Limited):
     """As `fixed:k`, and a carried object's score shrinks by gamma a frame."""
 
     form: ClassVar[str] = "decay:k:gamma"
@@ -169,7 +123,7 @@ class Decay(_Limited):
 
 
 @dataclass(frozen=True)
-class Adaptive(_Limited):
+class Adaptive(Limited):
     """Key when a cheap cue says that the scene changed, after k frames at the latest.
 
     `diff`: mean absolute difference of 64 x 64 grey thumbnails to the keyframe, in [0, 1].
@@ -199,7 +153,7 @@ class Adaptive(_Limited):
 
 
 @dataclass(frozen=True)
-class Oracle(_Limited):
+class Oracle(Limited):
     """Believe a frame only where every object of the ground truth is met with IoU >= tau.
 
     An upper bound for evaluation: it looks at the ground truth.
@@ -228,10 +182,10 @@ POLICIES: Mapping[str, type[Policy]] = {
     "decay": Decay,
     "adaptive": Adaptive,
     "oracle": Oracle,
+    "dort": Dort,
 }
 NOT_YET = {
     "budget": "choose the threshold of online:c:k by hand for now",
-    "dort": "use online:c:k, which asks the belief instead of a network",
 }
 CUES = ("diff", "move", "drop")
 
@@ -300,13 +254,8 @@ CHECKS: Mapping[str, Callable[[str], object]] = {
     "tau": _share("tau"),
     "threshold": _positive,
     "cue": _cue,
+    "scheduler": str,
 }
-
-
-def _number(value: object) -> str:
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return "" if value is None else str(value)
 
 
 def _difference(moment: Moment) -> float:

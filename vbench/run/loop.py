@@ -54,7 +54,8 @@ class Drive:
         self.stepper.start(frame, box)
         answer = Answer(box[None], ONE, NO_LABELS) if single else self.stepper.key(frame)
         seconds = self.now() - before
-        self.moment = Moment(0, frame, frame, answer.boxes, answer.boxes, answer.belief, absent(0))
+        boxes = self.stepper.anchored(answer)
+        self.moment = Moment(0, frame, frame, boxes, boxes, answer.belief, absent(0))
         return Step(Kind.START if single else Kind.KEY, answer, seconds)
 
     def step(self, frame: Image, truth: Boxes, index: int) -> Step:
@@ -82,7 +83,7 @@ class Drive:
             belief = answer.belief
             kind, answer = Kind.FALLBACK, stepper.key(frame)._replace(belief=belief)
         seconds = self.now() - before
-        moment.gap, moment.key_frame, moment.key_boxes = 0, frame, answer.boxes
+        moment.gap, moment.key_frame, moment.key_boxes = 0, frame, stepper.anchored(answer)
         return Step(kind, answer, seconds, cheap_seconds, carried)
 
 

@@ -70,6 +70,10 @@ class Stepper(Protocol):
         """The policy believes `answer`: tell the base model where things are now."""
         ...
 
+    def anchored(self, answer: Answer) -> Boxes:
+        """Boxes (n, 4) of a keyframe's `answer` that the cheap half carries from now on."""
+        ...
+
     def parts(self) -> Sequence[Any]:
         """Return the models, to count parameters."""
         ...
@@ -117,6 +121,10 @@ class TrackerStepper:
         if seat is not None and isinstance(self.propagator, Seated):
             self.propagator.seat(as_boxes(seat))
         return answer
+
+    def anchored(self, answer: Answer) -> Boxes:
+        """The one box."""
+        return answer.boxes
 
     def parts(self) -> Sequence[Any]:
         """The tracker and the propagator."""
@@ -174,6 +182,10 @@ class DetectorStepper:
             answer.boxes[inside], answer.scores[inside], answer.labels[inside], answer.belief
         )
 
+    def anchored(self, answer: Answer) -> Boxes:
+        """The detections above the floor."""
+        return self._carried.boxes
+
     def parts(self) -> Sequence[Any]:
         """The detector and the propagator."""
         return [p for p in (self.detector, self.propagator) if p is not None]
@@ -205,6 +217,10 @@ class VideoDetectorStepper:
     def accept(self, answer: Answer) -> Answer:
         """Nothing to tell: the detector keeps its own memory."""
         return answer
+
+    def anchored(self, answer: Answer) -> Boxes:
+        """All of them, as far as anybody can tell."""
+        return answer.boxes
 
     def parts(self) -> Sequence[Any]:
         """The video detector."""
