@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vbench.core.policy import POLICIES, Moment, parse_policy
+from vbench.core.moment import Moment
+from vbench.core.policy import POLICIES, parse_policy
 
 GREY = np.zeros((48, 64, 3), np.uint8)
 BOX = np.array([[10.0, 10, 8, 8]])

@@ -13,7 +13,8 @@ from vbench.core.boxes import Box, Boxes, Image, Ints, absent
 from vbench.core.clip import RESTART, Clip
 from vbench.core.errors import ClipFailed
 from vbench.core.frames import Frames
-from vbench.core.policy import Moment, Policy
+from vbench.core.moment import Moment
+from vbench.core.policy import Policy
 from vbench.core.roles import Detections, Placed
 from vbench.core.trace import Kind, Trace
 from vbench.run.stepper import NO_LABELS, Answer, Stepper
