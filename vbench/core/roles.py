@@ -124,6 +124,15 @@ class Seated(Protocol):
 
 
 @runtime_checkable
+class Sharing(Protocol):
+    """A propagator that can work on what the base model computes anyway."""
+
+    def share(self, base: object) -> None:
+        """Use the features of `base` from now on, if they are of a kind that this one reads."""
+        ...
+
+
+@runtime_checkable
 class Detector(Protocol):
     """A full model for all objects of a frame."""
 
@@ -156,6 +165,27 @@ class Post(Protocol):
     def apply(self, clip: Sequence[Detections]) -> list[Detections]:
         """Return the per-frame detections of a clip after processing, same length."""
         ...
+
+
+@runtime_checkable
+class TrackPost(Protocol):
+    """Post-processing that also wants to know where the objects of each frame went."""
+
+    def apply_tracked(
+        self, clip: Sequence[Detections], predicted: Sequence[Boxes]
+    ) -> list[Detections]:
+        """Return the detections after processing, same length.
+
+        `predicted[t]` (n, 4) are the n objects of frame t in frame t + 1, NaN where unknown.
+        """
+        ...
+
+
+@runtime_checkable
+class Predicting(Protocol):
+    """A model that tells where the objects of its last answer but one are in the last frame."""
+
+    predicted: Boxes
 
 
 @runtime_checkable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -15,9 +15,9 @@ from vbench.core.errors import ClipFailed
 from vbench.core.frames import Frames
 from vbench.core.moment import Moment
 from vbench.core.policy import Policy
-from vbench.core.roles import Detections, Placed
+from vbench.core.roles import Detections, Placed, TrackPost
 from vbench.core.trace import Kind, Trace
-from vbench.run.stepper import NO_LABELS, Answer, Stepper
+from vbench.run.stepper import NO_LABELS, Answer, DetectorStepper, Stepper
 
 Now = Callable[[], float]
 NAN = float("nan")
@@ -32,6 +32,7 @@ class Step(NamedTuple):
     seconds: float
     cheap_seconds: float = 0.0
     carried: int = 0
+    predicted: Boxes | None = None
 
 
 class Drive:
@@ -40,6 +41,9 @@ class Drive:
     def __init__(self, stepper: Stepper, policy: Policy, now: Now) -> None:
         self.stepper, self.policy, self.now = stepper, policy, now
         self.placed = [part for part in stepper.parts() if isinstance(part, Placed)]
+        # What links tracks afterwards needs the cheap half on keyframes as well, which pay for it.
+        self.links = any(isinstance(post, TrackPost) for post in stepper.posts)
+        self.carries_always = self.links and isinstance(stepper, DetectorStepper)
 
     def enter(self, clip: Clip) -> None:
         """Tell models that answer from a record which clip begins."""
@@ -69,8 +73,12 @@ class Drive:
             part.at(index)
         cheap_seconds, carried = 0.0, 0
         before = self.now()
-        if policy.due(moment):
+        if policy.due(moment) and not self.carries_always:
             kind, answer = Kind.KEY, stepper.key(frame)
+        elif policy.due(moment):
+            carried = len(stepper.inter(frame).boxes)
+            cheap_seconds = self.now() - before
+            kind, answer = Kind.FALLBACK, stepper.key(frame)
         else:
             answer = stepper.inter(frame)
             carried = len(answer.boxes)
@@ -79,13 +87,13 @@ class Drive:
                 answer = stepper.accept(answer)
                 answer = answer._replace(scores=policy.rescored(answer.scores, moment.gap))
                 seconds = self.now() - before
-                return Step(Kind.INTER, answer, seconds, seconds, carried)
+                return Step(Kind.INTER, answer, seconds, seconds, carried, stepper.predicted)
             cheap_seconds = self.now() - before
             belief = answer.belief
             kind, answer = Kind.FALLBACK, stepper.key(frame)._replace(belief=belief)
         seconds = self.now() - before
         moment.gap, moment.key_frame, moment.key_boxes = 0, frame, stepper.anchored(answer)
-        return Step(kind, answer, seconds, cheap_seconds, carried)
+        return Step(kind, answer, seconds, cheap_seconds, carried, stepper.predicted)
 
 
 def run_clip(
@@ -125,7 +133,7 @@ def run_clip(
             each_frame()
     trace = record.trace(order)
     check_answers(trace, stepper.single)
-    return processed(trace, stepper)
+    return processed(trace, stepper, record.predicted(order) if drive.links else None)
 
 
 @dataclass
@@ -139,6 +147,21 @@ class Record:
         """Keep one frame's step."""
         self.steps.append(step)
         self.decode_seconds.append(decode_seconds)
+
+    def predicted(self, order: Ints) -> list[Boxes]:
+        """Objects of each frame in the next one, (n, 4).
+
+        Raises:
+            ClipFailed: the frames did not come one after the other, or nothing carries objects.
+        """
+        if (np.diff(order) != 1).any():
+            raise ClipFailed("tracks are linked along frames in their order; take fixed:k")
+        found = [step.predicted for step in self.steps[1:]]
+        known = [boxes for boxes in found if boxes is not None]
+        counts = [len(step.answer.boxes) for step in self.steps[:-1]]
+        if [len(boxes) for boxes in known] != counts:
+            raise ClipFailed("nothing carries the objects of every frame to the next one")
+        return known
 
     def trace(self, order: Ints | None = None) -> Trace:
         """Return the columns by frame; `order` are the frames in the order they were added.
@@ -172,15 +195,23 @@ class Record:
         )
 
 
-def processed(trace: Trace, stepper: Stepper) -> Trace:
-    """Apply the method's post-processing to the whole clip."""
+def processed(trace: Trace, stepper: Stepper, predicted: Sequence[Boxes] | None = None) -> Trace:
+    """Apply the method's post-processing to the whole clip.
+
+    `predicted[t]` are the objects of frame t in frame t + 1, as the method answered them; they are
+    known to the first post-processing alone.
+    """
     if not stepper.posts:
         return trace
     found = [
         Detections(trace.boxes[s], trace.scores[s], trace.labels[s]) for s in trace.frame_slices()
     ]
     for post in stepper.posts:
-        found = post.apply(found)
+        if predicted is not None and isinstance(post, TrackPost):
+            found = post.apply_tracked(found, predicted)
+        else:
+            found = post.apply(found)
+        predicted = None
     columns = {name: getattr(trace, name) for name in Trace.__dataclass_fields__}
     columns |= {
         "objects": np.array([len(d.boxes) for d in found], np.int64),

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from vbench.core.boxes import Box, Boxes, Floats, Image, Ints, as_boxes, inside_share
+from vbench.core.boxes import (
+    Box,
+    Boxes,
+    Floats,
+    Image,
+    Ints,
+    absent,
+    as_boxes,
+    clipped,
+    inside_share,
+)
 from vbench.core.roles import (
     Detections,
     Detector,
     Post,
+    Predicting,
     Propagator,
     Reseatable,
     Seated,
@@ -74,6 +85,11 @@ class Stepper(Protocol):
         """Boxes (n, 4) of a keyframe's `answer` that the cheap half carries from now on."""
         ...
 
+    @property
+    def predicted(self) -> Boxes | None:
+        """The objects of the frame before in this one (n, 4), None if nothing carried them."""
+        ...
+
     def parts(self) -> Sequence[Any]:
         """Return the models, to count parameters."""
         ...
@@ -126,6 +142,10 @@ class TrackerStepper:
         """The one box."""
         return answer.boxes
 
+    @property
+    def predicted(self) -> None:
+        """Nothing: a tracker's answers are not linked afterwards."""
+
     def parts(self) -> Sequence[Any]:
         """The tracker and the propagator."""
         return [p for p in (self.tracker, self.propagator) if p is not None]
@@ -135,8 +155,9 @@ class TrackerStepper:
 class DetectorStepper:
     """A detector on keyframes, a propagator that carries its boxes between them.
 
-    Scores and labels are the keyframe's; objects that leave the frame are dropped; `floor` is the
-    least score of an object that is carried (RalphMao/PatchNet vod_track.py: 0.01).
+    Scores and labels are the keyframe's; boxes are cut at the frame, objects that leave it are
+    dropped; `floor` is the least score of an object that is carried (RalphMao/PatchNet
+    scripts/vod_track.py: 0.01, and the cut).
     """
 
     detector: Detector
@@ -144,6 +165,7 @@ class DetectorStepper:
     posts: Sequence[Post] = ()
     floor: float = 0.01
     single: bool = False
+    predicted: Boxes | None = field(default=None, init=False)
 
     @property
     def has_cheap_half(self) -> bool:
@@ -156,6 +178,8 @@ class DetectorStepper:
         if begin is not None:
             begin((frame.shape[1], frame.shape[0]))
         self._carried = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64))
+        self._rows = np.zeros(0, np.int64)
+        self.predicted = None
 
     def key(self, frame: Image) -> Answer:
         """Detect, and anchor the propagator at the detections above the floor."""
@@ -164,6 +188,7 @@ class DetectorStepper:
         scores, labels = np.asarray(found.scores, float), np.asarray(found.labels, np.int64)
         if self.propagator is not None:
             kept = scores >= self.floor
+            self._rows = np.where(kept, np.cumsum(kept) - 1, -1)
             self._carried = Detections(boxes[kept], scores[kept], labels[kept])
             self.propagator.anchor(frame, self._carried.boxes)
         return Answer(boxes, scores, labels)
@@ -173,14 +198,17 @@ class DetectorStepper:
         assert self.propagator is not None  # noqa: S101  (the builder checked)
         boxes, belief = self.propagator.propagate(frame)
         self._size = frame.shape[1], frame.shape[0]
+        known = self._rows >= 0
+        self.predicted = absent(len(known))
+        self.predicted[known] = boxes[self._rows[known]]
         return Answer(boxes, self._carried.scores, self._carried.labels, belief)
 
     def accept(self, answer: Answer) -> Answer:
         """Answer the objects that are still in the frame."""
         inside = inside_share(answer.boxes, self._size) >= LEAST_INSIDE
-        return Answer(
-            answer.boxes[inside], answer.scores[inside], answer.labels[inside], answer.belief
-        )
+        self._rows = np.flatnonzero(inside)
+        boxes = clipped(answer.boxes[inside], self._size)
+        return Answer(boxes, answer.scores[inside], answer.labels[inside], answer.belief)
 
     def anchored(self, answer: Answer) -> Boxes:
         """The detections above the floor."""
@@ -221,6 +249,11 @@ class VideoDetectorStepper:
     def anchored(self, answer: Answer) -> Boxes:
         """All of them, as far as anybody can tell."""
         return answer.boxes
+
+    @property
+    def predicted(self) -> Boxes | None:
+        """What the video detector predicted, if it does."""
+        return self.detector.predicted if isinstance(self.detector, Predicting) else None
 
     def parts(self) -> Sequence[Any]:
         """The video detector."""
