@@ -6,6 +6,7 @@ Zhu et al., Deep Feature Flow for Video Recognition, CVPR 2017; msracver/Deep-Fe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from vbench.core.boxes import Image
 from vbench.core.roles import Detections, Weights, Work, WorkTable
 from vbench.nn.flownet import FlowWarp
-from vbench.nn.rfcn import CLASSES, SHORT_PX, RfcnHeads, RfcnTrunk
+from vbench.nn.rfcn import ANCHOR_PX, CLASSES, SHORT_PX, RfcnHeads, RfcnTrunk
 
 from .rfcn import FrameDetector, check
 
@@ -22,15 +23,33 @@ from .rfcn import FrameDetector, check
 class DffNetwork(nn.Module):
     """R-FCN's trunk and heads, FlowNet-S with its scale map."""
 
-    def __init__(self, classes: int, width: float, stride_in: Literal["1x1", "3x3"]) -> None:
+    def __init__(
+        self,
+        classes: int,
+        width: float,
+        stride_in: Literal["1x1", "3x3"],
+        anchor_px: float = ANCHOR_PX,
+    ) -> None:
         super().__init__()
         self.trunk = RfcnTrunk(width, stride_in)
-        self.heads = RfcnHeads(self.trunk.channels, classes)
+        self.heads = RfcnHeads(self.trunk.channels, classes, anchor_px)
         self.warp = FlowWarp(width, self.trunk.channels)
+
+    def joint(self, images: Sequence[Tensor]) -> Tensor:
+        """Features for a fit: those of the keyframe images[0] at images[1] (n, 3, h, w).
+
+        The same image twice is a keyframe, whose features are taken as they are.
+        """
+        key, image = images
+        features: Tensor = self.trunk(key)
+        moved: Tensor = features if key is image else self.warp(features, key, image)
+        return moved
 
 
 class Dff(FrameDetector):
     """The video detector; the state is the last keyframe's image and features."""
+
+    frames_a_sample = 2
 
     def __init__(
         self,
@@ -38,13 +57,16 @@ class Dff(FrameDetector):
         stride_in: Literal["1x1", "3x3"] = "1x1",
         short_px: int = SHORT_PX,
         floor: float = 1e-4,
+        anchor_px: float = ANCHOR_PX,
         width: float = 1.0,
         weights: Weights | None = None,
         device: str = "cpu",
         seed: int = 0,
     ) -> None:
-        check(classes, width, short_px)
-        super().__init__(lambda: DffNetwork(classes, width, stride_in), weights, device, seed)
+        check(classes, width, short_px, anchor_px)
+        super().__init__(
+            lambda: DffNetwork(classes, width, stride_in, anchor_px), weights, device, seed
+        )
         self.short_px, self.floor = short_px, floor
         self.start((0, 0))
 

@@ -7,6 +7,7 @@ load.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,7 +26,7 @@ from vbench.nn.alignment import (
     Transform,
     initial_offsets,
 )
-from vbench.nn.rfcn import CLASSES, SHORT_PX, Prepared, RfcnHeads, RfcnTrunk
+from vbench.nn.rfcn import ANCHOR_PX, CLASSES, SHORT_PX, Prepared, RfcnHeads, RfcnTrunk
 
 from .rfcn import FrameDetector, check
 
@@ -84,12 +85,13 @@ class LstsNetwork(nn.Module):
         row: Row,
         norm: NormName,
         deformable: bool,
+        anchor_px: float = ANCHOR_PX,
     ) -> None:
         super().__init__()
         self.align, self.row, self.norm = align, row, norm
         self.trunk = RfcnTrunk(width, "1x1", deformable)
         channels = self.trunk.channels
-        self.heads = RfcnHeads(channels, classes)
+        self.heads = RfcnHeads(channels, classes, anchor_px)
         self.flow_align = FlowAlign(channels, width) if align == "flow" else None
         self.key2key: FeatureAlign | None = None
         self.key2cur: FeatureAlign | None = None
@@ -107,6 +109,19 @@ class LstsNetwork(nn.Module):
     def samples(self) -> bool:
         """Whether it aligns at a table of locations."""
         return self.align in ("gaussian", "uniform", "matchtrans")
+
+    def joint(self, images: Sequence[Tensor]) -> Tensor:
+        """Features for a fit: of an old keyframe, a new one and a frame, each (n, 3, h, w).
+
+        The same image twice bypasses what would join the two.
+        """
+        old, new, image = images
+        task: Tensor = self.trunk(new)
+        if old is not new:
+            task = self.update(task, self.trunk(old), (old, new))
+        if new is image:
+            return task
+        return self.between(self.raised(self.trunk.resnet.low(image)), task, (new, image))
 
     def raised(self, low: Tensor) -> Tensor:
         """Return what a frame between keyframes is compared and mixed by, from its low features."""
@@ -162,6 +177,8 @@ class Lsts(FrameDetector):
     replaces, `dcn` deformable layers in stage 5. Between keyframes the memory is read only.
     """
 
+    frames_a_sample = 3
+
     def __init__(
         self,
         align: Literal[
@@ -177,12 +194,13 @@ class Lsts(FrameDetector):
         classes: int = CLASSES,
         short_px: int = SHORT_PX,
         floor: float = 1e-4,
+        anchor_px: float = ANCHOR_PX,
         width: float = 1.0,
         weights: Weights | None = None,
         device: str = "cpu",
         seed: int = 0,
     ) -> None:
-        check(classes, width, short_px)
+        check(classes, width, short_px, anchor_px)
         if key_position == "middle":
             raise VBenchError(
                 "lsts[key_position=middle] answers frames from a keyframe that comes later, and "
@@ -196,7 +214,9 @@ class Lsts(FrameDetector):
         # MatchTrans is the 9 x 9 window that nothing moves.
         moves = learned and align != "matchtrans"
         super().__init__(
-            lambda: LstsNetwork(classes, width, align, locations, moves, ROWS[row], norm, dcn),
+            lambda: LstsNetwork(
+                classes, width, align, locations, moves, ROWS[row], norm, dcn, anchor_px
+            ),
             weights,
             device,
             seed,

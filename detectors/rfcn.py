@@ -6,7 +6,7 @@ parameters load.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import torch
@@ -18,6 +18,7 @@ from vbench.core.roles import Detections, Weights, Work, WorkTable
 from vbench.nn.mxnet_params import load_weights
 from vbench.nn.resnet import STRIDE_PX
 from vbench.nn.rfcn import (
+    ANCHOR_PX,
     CLASSES,
     SHORT_PX,
     Prepared,
@@ -38,11 +39,21 @@ class RfcnNetwork(nn.Module):
     """Images to shared features to maps of proposals and votes."""
 
     def __init__(
-        self, classes: int, width: float, stride_in: Literal["1x1", "3x3"], deformable: bool = False
+        self,
+        classes: int,
+        width: float,
+        stride_in: Literal["1x1", "3x3"],
+        deformable: bool = False,
+        anchor_px: float = ANCHOR_PX,
     ) -> None:
         super().__init__()
         self.trunk = RfcnTrunk(width, stride_in, deformable)
-        self.heads = RfcnHeads(self.trunk.channels, classes)
+        self.heads = RfcnHeads(self.trunk.channels, classes, anchor_px)
+
+    def joint(self, images: Sequence[Tensor]) -> Tensor:
+        """Features that a fit reads objects of the last of `images` from: one image here."""
+        found: Tensor = self.trunk(images[-1])
+        return found
 
 
 class FrameDetector:
@@ -54,6 +65,7 @@ class FrameDetector:
         with seeded(seed):
             network = make()
         load_weights(network, weights)
+        self.pretrained = weights is not None
         self.network: Any = network.eval().to(device)
         self.device = device
         self.short_px = SHORT_PX
@@ -86,7 +98,12 @@ class FrameDetector:
 
 
 class Rfcn(FrameDetector):
-    """The detector. `stride_in` 3x3 is torchvision's variant; `short_px` the frame's short side."""
+    """The detector. `stride_in` 3x3 is torchvision's variant, `short_px` the image's short side.
+
+    `anchor_px` is the side of the smallest anchors in px of the image.
+    """
+
+    frames_a_sample = 1
 
     def __init__(
         self,
@@ -95,13 +112,16 @@ class Rfcn(FrameDetector):
         dcn: bool = False,
         short_px: int = SHORT_PX,
         floor: float = 1e-3,
+        anchor_px: float = ANCHOR_PX,
         width: float = 1.0,
         weights: Weights | None = None,
         device: str = "cpu",
         seed: int = 0,
     ) -> None:
-        check(classes, width, short_px)
-        super().__init__(lambda: RfcnNetwork(classes, width, stride_in, dcn), weights, device, seed)
+        check(classes, width, short_px, anchor_px)
+        super().__init__(
+            lambda: RfcnNetwork(classes, width, stride_in, dcn, anchor_px), weights, device, seed
+        )
         self.short_px, self.floor = short_px, floor
 
     def detect(self, frame: Image) -> Detections:
@@ -117,10 +137,12 @@ class Rfcn(FrameDetector):
         }
 
 
-def check(classes: int, width: float, short_px: int) -> None:
+def check(classes: int, width: float, short_px: int, anchor_px: float = ANCHOR_PX) -> None:
     """Refuse numbers that make no network."""
-    if classes < 1 or not 0 < width <= 4 or not 32 <= short_px <= 4096:
+    sizes = 32 <= short_px <= 4096 and 4 <= anchor_px <= 4096
+    if not 1 <= classes <= 10_000 or not 0 < width <= 4 or not sizes:
         raise VBenchError(
-            f"classes={classes}, width={width}, short_px={short_px}: give at least one class, a "
-            "width in (0, 4] and a short side of 32 to 4096 px"
+            f"classes={classes}, width={width}, short_px={short_px}, anchor_px={anchor_px}: give "
+            "1 to 10000 classes, a width in (0, 4], a short side of 32 to 4096 px and anchors of "
+            "4 to 4096 px"
         )

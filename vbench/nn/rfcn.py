@@ -23,6 +23,8 @@ from vbench.nn.rpn import ProposalRule, anchors_of, base_anchors, clipped, decod
 CLASSES = 30
 BINS = 7
 ANCHORS = 9
+# Side of the smallest anchors; others are two and four times as large.
+ANCHOR_PX = 128.0
 RPN_STDS = (0.1, 0.1, 0.4, 0.4)
 BOX_STDS = (0.1, 0.1, 0.2, 0.2)
 # Frames: short side, longest side, mean colour R G B.
@@ -101,7 +103,7 @@ class RfcnHeads(nn.Module):
 
     anchors: Tensor
 
-    def __init__(self, channels: int, classes: int = CLASSES) -> None:
+    def __init__(self, channels: int, classes: int = CLASSES, anchor_px: float = ANCHOR_PX) -> None:
         super().__init__()
         self.half_channels = channels // 2
         self.classes = classes
@@ -112,7 +114,8 @@ class RfcnHeads(nn.Module):
         for layer in (self.rpn_cls_score, self.rpn_bbox_pred, self.rfcn_cls, self.rfcn_bbox):
             nn.init.normal_(layer.weight, std=0.01)
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-        base = torch.from_numpy(base_anchors()).float()
+        scales = [anchor_px / STRIDE_PX * k for k in (1, 2, 4)]
+        base = torch.from_numpy(base_anchors(scales=scales)).float()
         self.register_buffer("anchors", base, persistent=False)
 
     def forward(self, features: Tensor) -> HeadMaps:
