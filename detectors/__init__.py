@@ -7,6 +7,25 @@ PLUGPLAY = "Lyu et al., Plug & Play Convolutional Regression Tracker, 2020"
 
 DETECTORS: dict[str, Entry] = {
     "blobs": Entry("blobs:Blobs", "vivid blobs of the five classes of synth-vid, no weights"),
+    "stored": Entry(
+        "stored:Stored",
+        "replays detections from VID, MOT or COCO files; their cost is what you state",
+        takes="PATH",
+    ),
+    "nanodet": Entry(
+        "nanodet:NanoDet",
+        "ShuffleNetV2 with box distributions at 416 px, trained on COCO, 16 classes of VID",
+        "RangiLyu, NanoDet, github.com/RangiLyu/nanodet, 2020",
+        weights="nanodet",
+        extras=("onnx",),
+    ),
+    "fastestdet": Entry(
+        "fastestdet:FastestDet",
+        "ShuffleNetV2 with one grid of 22 x 22 at 352 px, trained on COCO, 16 classes of VID",
+        "dog-qiuqiu, FastestDet, github.com/dog-qiuqiu/FastestDet, 2022",
+        weights="fastestdet",
+        extras=("onnx",),
+    ),
     "efficientdet-d0": Entry(
         "efficientdet:EfficientDet",
         "EfficientNet-B0 and three rounds of BiFPN, 2.5 GMAC at 512 px, frame by frame",
@@ -85,4 +104,21 @@ DETECTORS: dict[str, Entry] = {
     ),
 }
 
-POSTS: dict[str, Entry] = {}
+SEQ_NMS = "Han et al., Seq-NMS for Video Object Detection, 2016"
+
+POSTS: dict[str, Entry] = {
+    "nms": Entry("nms:Nms", "greedy suppression in every frame"),
+    "soft-nms": Entry(
+        "nms:SoftNms",
+        "scores shrink with overlap, by a Gaussian or linearly",
+        "Bodla et al., Soft-NMS, ICCV 2017",
+    ),
+    "seq-nms": Entry(
+        "seq_nms:SeqNms", "detections that overlap from frame to frame score together", SEQ_NMS
+    ),
+    "seq-track-nms": Entry(
+        "seq_nms:SeqTrackNms",
+        "Seq-NMS along the tracks of the cheap half, which runs on every frame",
+        PLUGPLAY,
+    ),
+}

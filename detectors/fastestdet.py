@@ -1,0 +1,63 @@
+"""FastestDet at 352 px, trained on COCO: one grid of 22 x 22 cells, a box a cell.
+
+dog-qiuqiu/FastestDet example/onnx-runtime/runtime.py and utils/tool.py: BGR in [0, 1], the image
+squeezed into a square, score = objectness^.6 * class^.4.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from vbench.core.boxes import Image
+from vbench.core.roles import Detections, Weights, Work, WorkTable
+from vbench.nn.onnx_file import layer_weights
+
+from .candidates import Choice, Classes
+from .onnx_network import OnnxNetwork
+
+SIDE_PX = 352
+OBJECTNESS, CLASS = 0.6, 0.4
+
+
+class FastestDet:
+    """The detector; `score`, `overlap`, `most` and `classes` are those of `Choice`."""
+
+    def __init__(
+        self,
+        score: float = 0.01,
+        overlap: float = 0.45,
+        most: int = 100,
+        classes: Classes = "vid",
+        weights: Weights | None = None,
+        device: str = "cpu",
+    ) -> None:
+        self.choice = Choice("fastestdet", score, overlap, most, classes)
+        self.network = OnnxNetwork("fastestdet", weights, device)
+
+    def detect(self, frame: Image) -> Detections:
+        """Find the objects of `frame`."""
+        size = frame.shape[1], frame.shape[0]
+        small = cv2.resize(frame, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA)
+        planes = np.ascontiguousarray(small[..., ::-1].transpose(2, 0, 1)[None], np.float32)
+        found = self.network(planes / np.float32(255))[0][0]
+        rows, columns = found.shape[1:]
+        flat = found.reshape(len(found), -1).astype(np.float64)
+        y, x = np.divmod(np.arange(rows * columns), columns)
+        centre = np.stack([(x + np.tanh(flat[1])) / columns, (y + np.tanh(flat[2])) / rows], axis=1)
+        half = 0.5 / (1 + np.exp(-flat[3:5].T))
+        corners = np.concatenate([centre - half, centre + half], axis=1) * np.tile(size, 2)
+        scores = flat[0, :, None] ** OBJECTNESS * flat[5:].T ** CLASS
+        # A cell answers its best class alone.
+        scores[np.arange(80) != scores.argmax(axis=1)[:, None]] = 0.0
+        return self.choice(corners, scores, size)
+
+    def work(self) -> WorkTable:
+        """The network."""
+        return {"detect": [Work("fastestdet", onnx=self.network.path, uncounted=("suppression",))]}
+
+    def parameter_count(self) -> int:
+        """Weights of all convolutions."""
+        return sum(
+            w.size + (0 if b is None else b.size) for w, b in layer_weights(self.network.path)
+        )
