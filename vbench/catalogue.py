@@ -149,7 +149,7 @@ def arguments(kind: str, name: str, given: Mapping[str, str]) -> dict[str, Any]:
 
 def convert(text: str, parameter: inspect.Parameter, where: str) -> Any:
     """Turn a parameter's text into the type of its annotation (or of its default)."""
-    annotation = str(parameter.annotation)
+    annotation = _annotation(parameter)
     if "|" in annotation and text.lower() == "none":
         return None
     try:
@@ -165,6 +165,16 @@ def convert(text: str, parameter: inspect.Parameter, where: str) -> Any:
     if choices and text not in choices:
         raise UnknownName(f"value of {where.partition('=')[0]}]", text, choices)
     return text
+
+
+def _annotation(parameter: inspect.Parameter) -> str:
+    """Write an annotation as its source does, also where it was evaluated (`<class 'int'>`)."""
+    found = parameter.annotation
+    if found is parameter.empty:
+        found = type(parameter.default)
+    if isinstance(found, str):
+        return found
+    return inspect.formatannotation(found).removeprefix("typing.")
 
 
 def _literals(annotation: str) -> list[str]:
