@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint types bench fit check clean
+.PHONY: setup demo test lint types bench docs reference fit check clean
 
 setup: $(STAMP)
 
@@ -20,7 +20,7 @@ demo: setup
 	$(BIN)/vbench report --plot tradeoff
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .
@@ -40,5 +40,12 @@ check: setup
 bench: setup
 	@set -e; for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file; done
 
+docs: setup reference
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/mkdocs build --strict
+
+reference: setup
+	$(BIN)/python -m vbench.cli.reference > docs/cli.md
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist site *.egg-info

@@ -89,6 +89,8 @@ def report(
         manifest = folder.read()
         if attribute == "all":
             found = sorted_by(per_attribute(folder, manifest), sort)
+            if found.empty:
+                raise VBenchError(f"the clips of {folder.path} have no attributes")
         else:
             found = sorted_by(summary(folder, manifest, attribute), sort)
         found = only_methods(found, methods)
