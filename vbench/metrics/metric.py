@@ -54,6 +54,7 @@ METRICS: dict[str, Metric] = {
         Metric(
             "robustness", "failures/100 frames", 0.0, math.inf, "lower", "failures per 100 frames"
         ),
+        _share("tracked", "share of frames before the target is lost (robustness of VOT2020 on)"),
         Metric("lost", "failures", 0.0, math.inf, "lower", "failures on the whole suite", 1),
         _share("eao", "expected average overlap (VOT)"),
         _share("lt_precision", "long-term precision at the best confidence threshold"),

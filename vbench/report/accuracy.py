@@ -3,38 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vbench.core.boxes import Boxes
-from vbench.core.clip import RESTART, Clip
-from vbench.core.frames import NoFrames
+from vbench.core.boxes import Boxes, absent
+from vbench.core.clip import RESTART
 from vbench.core.trace import Trace
-from vbench.core.vot_run import VotRun, run_in
 from vbench.metrics.bootstrap import intervals
 from vbench.metrics.metric import OVERLAP_METRICS
 from vbench.metrics.ope import PIXELS, OpeScores, Truths, score_ope
-from vbench.metrics.profiles import iou_thresholds, rules_of
+from vbench.metrics.profiles import Rules, iou_thresholds, rules_of
 from vbench.metrics.short_range import judged, miss_rate
-from vbench.metrics.vot import score_vot
-from vbench.metrics.vot_frames import VotTruth
-from vbench.metrics.vot_profiles import VOT_PROFILES, vot_rules
+from vbench.metrics.vot_profiles import VOT_PROFILES
 from vbench.report.video import video_accuracy, video_plus_minus
+from vbench.report.vot_accuracy import is_vot_run, vot_accuracy, vot_plus_minus
 from vbench.store.traces import StoredTruth
 
 
 def accuracy_of(
-    suite: str, task: str, profile: str, truths: Sequence[StoredTruth], traces: Sequence[Trace]
+    suite: str,
+    task: str,
+    profile: str,
+    truths: Sequence[StoredTruth],
+    traces: Sequence[Trace],
+    protocol: str = "",
 ) -> dict[str, float]:
     """Accuracy over some clips by metric name; nothing where there is no ground truth."""
     if task == "vid":
         return video_accuracy(profile, truths, traces)
-    runs = {
-        t.name: [run] for t, trace in zip(truths, traces, strict=True) if (run := run_in(trace))
-    }
-    if runs:
-        return _vot(suite, profile, truths, runs)
+    if is_vot_run(protocol, traces):
+        return vot_accuracy(suite, profile, protocol, truths, traces)
     scored = _scored(suite, profile, truths, traces)
     found = {} if scored is None else {name: scored.mean(name) for name in OVERLAP_METRICS}
     if any(RESTART in truth.frame_tags for truth in truths):
@@ -43,12 +43,19 @@ def accuracy_of(
 
 
 def plus_minus_of(
-    suite: str, task: str, profile: str, truths: Sequence[StoredTruth], traces: Sequence[Trace]
+    suite: str,
+    task: str,
+    profile: str,
+    truths: Sequence[StoredTruth],
+    traces: Sequence[Trace],
+    protocol: str = "",
 ) -> dict[str, float]:
     """Half widths of 95 % bootstrap intervals over clips, for metrics that are means of clips."""
     if task == "vid":
         return video_plus_minus(profile, truths, traces)
-    if len(truths) < 2 or any(run_in(trace) for trace in traces):
+    if is_vot_run(protocol, traces):
+        return vot_plus_minus(suite, profile, protocol, truths, traces)
+    if len(truths) < 2:
         return {}
     scored = _scored(suite, profile, truths, traces)
     if scored is None:
@@ -63,7 +70,7 @@ def curve_of(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     """Thresholds, mean curve over the clips and its one number: AUC, or the share within 20 px."""
     scored = _scored(suite, profile, truths, traces)
-    rules = rules_of(profile, suite)
+    rules = _rules(suite, profile)
     thresholds = iou_thresholds(rules.thresholds, rules.bins) if kind == "success" else PIXELS
     if scored is None:
         return thresholds, np.full(len(thresholds), np.nan), float("nan")
@@ -72,35 +79,33 @@ def curve_of(
     return thresholds, np.nanmean(curve, axis=0), number
 
 
-def _vot(
-    suite: str, profile: str, truths: Sequence[StoredTruth], runs: dict[str, list[VotRun]]
-) -> dict[str, float]:
-    """Accuracy, robustness, lost and EAO; our methods repeat exactly, so one run stands for all."""
-    clips = [
-        Clip(t.name, NoFrames(t.frames), t.truth, regions=t.regions, known_size=t.size,
-             frame_tags=dict(t.frame_tags))
-        for t in truths
-    ]  # fmt: skip
-    rules = vot_rules(profile if profile in VOT_PROFILES else "vot-pysot", suite)
-    score = score_vot(VotTruth(clips), runs, rules, suite=suite)
-    return {
-        "accuracy": score.accuracy,
-        "robustness": score.robustness,
-        "lost": score.lost,
-        "eao": score.eao,
-    }
-
-
 def _scored(
     suite: str, profile: str, truths: Sequence[StoredTruth], traces: Sequence[Trace]
 ) -> OpeScores | None:
-    kept = [(t, r) for t, r in zip(truths, traces, strict=True) if len(t.truth)]
+    rules = _rules(suite, profile)
+    # A truth of the first frame alone, as of a test set, is to start from and not to score.
+    kept = [
+        (_seen(truth, rules), trace)
+        for truth, trace in zip(truths, traces, strict=True)
+        if len(truth.truth) == truth.frames
+    ]
     if not kept:
         return None
     boxes, results = _boxes(*zip(*kept, strict=True))
-    return score_ope(
-        Truths(boxes, [truth.size for truth, _ in kept]), results, rules_of(profile, suite)
-    )
+    return score_ope(Truths(boxes, [truth.size for truth, _ in kept]), results, rules)
+
+
+def _rules(suite: str, profile: str) -> Rules:
+    """Rules of a profile; those of the VOT profiles say nothing of runs in one pass."""
+    return rules_of("vbench" if profile in VOT_PROFILES else profile, suite)
+
+
+def _seen(truth: StoredTruth, rules: Rules) -> StoredTruth:
+    """The truth without the frames that the rules take as flagged absent."""
+    flags = truth.frame_tags.get(rules.absent_tag)
+    if flags is None or not flags.any():
+        return truth
+    return replace(truth, truth=np.where(flags[:, None], absent(1), truth.truth))
 
 
 def _boxes(

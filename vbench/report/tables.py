@@ -222,7 +222,9 @@ def _summary_row(
     row["status"] = "ok" if len(done) == len(found) else ("partial" if done else "failed")
     if done:
         row |= _accuracy(manifest, truths, traces)
-        spread = plus_minus_of(manifest.suite, manifest.task, manifest.profile, truths, traces)
+        spread = plus_minus_of(
+            manifest.suite, manifest.task, manifest.profile, truths, traces, manifest.protocol
+        )
         row |= {f"{name}{PM}": half for name, half in spread.items()}
         row |= cost_of(record, traces)
     row["params_m"] = record.params_m if record.params_m is not None else math.nan
@@ -249,7 +251,9 @@ def _of_video(
 def _accuracy(
     manifest: Manifest, truths: Sequence[StoredTruth], traces: Sequence[Trace]
 ) -> dict[str, float]:
-    return accuracy_of(manifest.suite, manifest.task, manifest.profile, truths, traces)
+    return accuracy_of(
+        manifest.suite, manifest.task, manifest.profile, truths, traces, manifest.protocol
+    )
 
 
 def _ordered(frame: pd.DataFrame, first: list[str], last: list[str]) -> pd.DataFrame:
@@ -258,7 +262,7 @@ def _ordered(frame: pd.DataFrame, first: list[str], last: list[str]) -> pd.DataF
     middle = [c for c in named if c in frame and frame[c].notna().any()]
     known = {*first, *middle, *last, *named}
     others = [c for c in frame.columns if c not in known]
-    return frame[[c for c in first if c in frame] + middle + others + last]
+    return frame[[c for c in (*first, *middle, *others, *last) if c in frame]]
 
 
 def _clip_tags(folder: RunFolder, clip: str) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ from vbench.report.tables import ACCURACY, PM, shown
 
 # What the terminal shows, in this order; everything is in the CSV.
 SHOWN = (
-    "method", "clips", "status", *ACCURACY[:3], "ao", "accuracy", "robustness", "lost", "eao",
+    "method", "clips", "status", *ACCURACY[:3], "ao",
+    "accuracy", "robustness", "tracked", "lost", "eao",
     "map50", "map50_slow", "map50_medium", "map50_fast", "miss_rate",
     "interval", "gmac_per_frame", "fps", "ms_p50", "ms_p95", "ms_p99", "memory_mb",
 )  # fmt: skip

@@ -15,11 +15,13 @@ from vbench.core.clip import Clip
 from vbench.core.errors import NotReady, UnknownName, VBenchError
 from vbench.core.suite import Suite, read_card
 from vbench.core.trace import Kind, Trace
-from vbench.core.vot_run import run_in
+from vbench.core.vot_run import COLUMN, run_in
 from vbench.metrics.suite_score import Placed, Result
 from vbench.run.bench import Order
 from vbench.run.bench import run as run_bench
+from vbench.run.import_vot import ReadTraces, vot_traces
 from vbench.run.score_files import ResultFiles, read_path
+from vbench.run.score_vot import is_vot
 from vbench.store.files import locked
 from vbench.store.raw_export import VOT, Written, file_name, write_results
 from vbench.store.raw_results import read_seconds
@@ -39,17 +41,36 @@ def import_path(
         VBenchError: nothing is found; one name for several trackers; the folder is in use or holds
             another suite.
     """
-    found = read_path(path, suite, repair)
+    coded = vot_traces(path, suite) if is_vot(suite, None) else []
+    found = coded or [_read(files, suite) for files in read_path(path, suite, repair)]
+    names = ", ".join(one.name for one in found)
     if name is not None and len(found) > 1:
-        names = ", ".join(files.name for files in found)
         raise VBenchError(f"{path} holds {len(found)} trackers ({names}); name the folder of one")
+    protocols = sorted({one.protocol for one in found})
+    if len(protocols) > 1:
+        raise VBenchError(
+            f"{path} holds results of {' and '.join(protocols)}; a run is of one protocol: "
+            "name the folder of one experiment"
+        )
     folder = RunFolder(out)
-    run_bench(Order(suite=suite, plans=()), folder, _no_weights)
+    run_bench(Order(suite=suite, plans=(), protocol=protocols[0]), folder, _no_weights)
     with locked(out):
         manifest = folder.read()
-        records = [_keep(folder, manifest, suite, files, name or files.name) for files in found]
+        records = [_keep(folder, manifest, suite, one, name or one.name) for one in found]
         folder.write(manifest)
     return records
+
+
+def _read(files: ResultFiles, suite: Suite) -> ReadTraces:
+    """Turn results in one pass into a trace of each clip, or the reason why there is none."""
+    traces: dict[str, Trace] = {}
+    problems: dict[str, str] = {}
+    for clip in suite.clips:
+        try:
+            traces[clip.name] = _trace(_boxes(clip, files.results), _seconds(files, clip))
+        except ValueError as error:
+            problems[clip.name] = str(error)
+    return ReadTraces(files.name, "ope", traces, problems)
 
 
 def export_run(
@@ -121,25 +142,19 @@ def _traces(folder: RunFolder, manifest: Manifest, record: MethodRecord) -> dict
 
 
 def _keep(
-    folder: RunFolder, manifest: Manifest, suite: Suite, files: ResultFiles, name: str
+    folder: RunFolder, manifest: Manifest, suite: Suite, found: ReadTraces, name: str
 ) -> MethodRecord:
-    digest = hashlib.sha256()
-    traces: dict[str, Trace] = {}
-    problems: dict[str, str] = {}
-    for clip in suite.clips:
-        try:
-            boxes = _boxes(clip, files.results)
-        except ValueError as error:
-            problems[clip.name] = str(error)
-            continue
-        digest.update(clip.name.encode() + np.ascontiguousarray(boxes, "<f8").tobytes())
-        traces[clip.name] = _trace(boxes, _seconds(files, clip))
+    digest = hashlib.sha256(found.protocol.encode())
+    for clip_name, trace in found.traces.items():
+        codes = trace.extras.get(COLUMN, np.zeros(0))
+        digest.update(clip_name.encode() + np.ascontiguousarray(trace.boxes, "<f8").tobytes())
+        digest.update(np.ascontiguousarray(codes, "<f8").tobytes())
     key = content_key({"imported": digest.hexdigest()})
-    record = MethodRecord(method=name, key=key, base=name, problems=problems)
+    record = MethodRecord(method=name, key=key, base=name, problems=dict(found.problems))
     manifest.methods[name] = record
     for clip in suite.clips:
-        if clip.name in traces:
-            folder.save(record, clip, traces[clip.name])
+        if clip.name in found.traces:
+            folder.save(record, clip, found.traces[clip.name])
     return record
 
 

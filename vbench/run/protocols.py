@@ -6,7 +6,7 @@ shiftInitBB.m of the MATLAB toolkit; jwlim/tracker_benchmark butil/split_seq.py,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -39,7 +39,8 @@ SHIFTS = (
 ANCHOR_SPACING = 50
 # From 0-based x y w h to the 1-based ones of these toolkits.
 FIRST_PIXEL = np.array([1.0, 1.0, 0.0, 0.0])
-PROTOCOLS = ("ope", "tre", "sre")
+MULTISTART = "vot-multistart"
+PROTOCOLS = ("ope", "tre", "sre", MULTISTART)
 # matlab: as published; compat: jwlim/tracker_benchmark, whose "down" widens the box instead.
 Shifting = Literal["matlab", "compat"]
 
@@ -184,7 +185,7 @@ def multistart_clips(clip: Clip) -> list[Clip]:
 
 
 def expanded(suite: Suite, protocol: str, rule: Shifting = "matlab") -> Suite:
-    """The suite's clips as `protocol` runs them: itself for ope, 20 or 12 clips each otherwise.
+    """The suite's clips as `protocol` runs them: itself for ope, several clips each otherwise.
 
     Clips that cannot be cut become problems.
     """
@@ -192,22 +193,32 @@ def expanded(suite: Suite, protocol: str, rule: Shifting = "matlab") -> Suite:
         raise UnknownName("protocol", protocol, PROTOCOLS)
     if protocol == "ope":
         return suite
+    cut: Mapping[str, Callable[[Clip], list[Clip]]] = {
+        "tre": tre_clips,
+        "sre": lambda clip: sre_clips(clip, rule=rule),
+        MULTISTART: multistart_clips,
+    }
     clips: list[Clip] = []
     problems = dict(suite.problems)
     for clip in suite.clips:
         try:
-            clips += tre_clips(clip) if protocol == "tre" else sre_clips(clip, rule=rule)
+            clips += cut[protocol](clip)
         except ClipFailed as error:
             problems[clip.name] = str(error)
-    times = TRE_STARTS if protocol == "tre" else len(SHIFTS)
-    card = replace(suite.card, clips=suite.card.clips * times, protocol=protocol)
+    if protocol == MULTISTART:
+        # Clips have as many anchors as their length gives; one that is not here counts for one.
+        complete = len(clips) + max(suite.card.clips - len(suite.clips), 0)
+    else:
+        complete = suite.card.clips * (TRE_STARTS if protocol == "tre" else len(SHIFTS))
+    card = replace(suite.card, clips=complete, protocol=protocol)
     return Suite(card, clips, problems)
 
 
 def under_protocol(suite: Suite, protocol: str | None) -> tuple[Suite, str]:
     """Return the suite as a protocol runs it, and what the protocol then is for each clip.
 
-    None is the suite's own protocol. TRE and SRE become more clips, each run in one pass.
+    None is the suite's own protocol. TRE, SRE and multi-start become more clips, each run in one
+    pass.
 
     Raises:
         UnknownName: no such protocol.
