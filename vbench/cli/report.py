@@ -33,12 +33,15 @@ def report(
     plot: Annotated[
         str | None,
         typer.Option(
-            help="tradeoff, interval, success, precision, latency, attributes or timeline."
+            help="tradeoff, interval, success, precision, ar, eao, latency, attributes or timeline."
         ),
     ] = None,
     x: Annotated[str | None, typer.Option(help="Column on the cost axis of the plot.")] = None,
     y: Annotated[str | None, typer.Option(help="Column on the accuracy axis of the plot.")] = None,
     clip: Annotated[str | None, typer.Option(help="Clip of the timeline.")] = None,
+    published: Annotated[
+        bool, typer.Option("--published", help="Papers' points in the trade-off, hollow.")
+    ] = False,
     sort: Annotated[str | None, typer.Option(help="Column to sort by, best first.")] = None,
     attribute: Annotated[
         str | None, typer.Option(help="Only clips with this attribute; 'all' lists each.")
@@ -81,6 +84,8 @@ def report(
         raise VBenchError(f"--format '{form}': choose one of {', '.join(FORMATS)}")
     if plot is not None and plot not in PLOTS:
         raise UnknownName("plot", plot, PLOTS)
+    if published and plot != "tradeoff":
+        raise VBenchError("--published draws papers' points into --plot tradeoff")
     folders = [RunFolder(path) for path in runs or ()]
     if not folders:
         folders = [newest_run(load_settings(Path.cwd()).results)]
@@ -111,7 +116,7 @@ def report(
         else:
             print(as_text(found, form))
         if plot is not None:
-            written += draw(Wish(folder, manifest, found, x, y, clip), plot, out)
+            written += draw(Wish(folder, manifest, found, x, y, clip, published), plot, out)
         if page:
             written.append(_write_page(folder, manifest.suite, data, out))
         console.print(f"written: {', '.join(str(path) for path in written)}", soft_wrap=True)

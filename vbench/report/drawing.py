@@ -11,6 +11,7 @@ import pandas as pd
 
 from vbench.core.errors import UnknownName, VBenchError
 from vbench.core.trace import Trace
+from vbench.metrics.vot import VotScore
 from vbench.report.accuracy import curve_of
 from vbench.report.attributes import attributes
 from vbench.report.canvas import save
@@ -21,7 +22,12 @@ from vbench.report.sweeps import read_axis, sweep_table
 from vbench.report.tables import Cell, cells, per_attribute
 from vbench.report.timeline import timeline
 from vbench.report.tradeoff import tradeoff
+from vbench.report.vot_accuracy import supervised_score
+from vbench.report.vot_plots import accuracy_robustness, expected_overlap
 from vbench.store.run_folder import Manifest, RunFolder
+
+# Protocols whose runs have failures and restarts.
+RESTARTED = ("vot-supervised", "vot-realtime", "vot-realtime-python")
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,7 @@ class Wish:
     x: str | None = None
     y: str | None = None
     clip: str | None = None
+    published: bool = False
 
     @property
     def title(self) -> str:
@@ -61,13 +68,18 @@ def draw(wish: Wish, plot: str, out: Path | None = None) -> list[Path]:
 
     Raises:
         UnknownName: there is no such plot.
-        VBenchError: the run has not what the plot needs.
+        VBenchError: the run has not what the plot needs, or papers print nothing for it.
     """
     if plot not in PLOTS:
         raise UnknownName("plot", plot, PLOTS)
     figure = PLOTS[plot](wish)
     name = plot if wish.clip is None else f"{plot}-{wish.clip}"
     return save(figure, (out or wish.folder.path / "plots") / name)
+
+
+def _tradeoff(wish: Wish) -> Any:
+    published = wish.manifest.suite if wish.published else ""
+    return tradeoff(wish.summary, wish.title, wish.x, wish.y, published)
 
 
 def _curves(wish: Wish, kind: str) -> Any:
@@ -80,6 +92,20 @@ def _curves(wish: Wish, kind: str) -> Any:
         traces = [cell.trace for cell in own if cell.trace is not None]
         found[method] = curve_of(suite, profile, kind, truths, traces)
     return curves(found, kind, wish.title)
+
+
+def _vot_scores(wish: Wish) -> dict[str, VotScore]:
+    suite, profile = wish.manifest.suite, wish.manifest.profile
+    if wish.manifest.protocol not in RESTARTED:
+        raise VBenchError(
+            f"the run of {suite} has no restarts to draw; run it with --protocol vot-supervised"
+        )
+    found = {}
+    for method, own in wish.cells().items():
+        truths = [cell.truth for cell in own if cell.truth is not None]
+        traces = [cell.trace for cell in own if cell.trace is not None]
+        found[method] = supervised_score(suite, profile, truths, traces)
+    return found
 
 
 def _interval(wish: Wish) -> Any:
@@ -105,10 +131,12 @@ def _attributes(wish: Wish) -> Any:
 
 
 PLOTS: Mapping[str, Callable[[Wish], Any]] = {
-    "tradeoff": lambda wish: tradeoff(wish.summary, wish.title, wish.x, wish.y),
+    "tradeoff": _tradeoff,
     "interval": _interval,
     "success": lambda wish: _curves(wish, "success"),
     "precision": lambda wish: _curves(wish, "precision"),
+    "ar": lambda wish: accuracy_robustness(_vot_scores(wish), wish.title),
+    "eao": lambda wish: expected_overlap(_vot_scores(wish), wish.title),
     "latency": lambda wish: latencies(wish.traces(), wish.title),
     "attributes": _attributes,
     "timeline": _timeline,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from vbench.core.errors import VBenchError
-from vbench.report.canvas import AXES, canvas, marks_of, styles
+from vbench.report.canvas import AXES, base_of, canvas, marks_of, styles
 from vbench.report.labels import place_labels
+from vbench.report.published_points import UNKNOWN_BASE, draw_points, published_points, sources
 
 ACCURACIES = ("success_auc", "map50", "eao", "ao")
 COSTS = ("gmac_per_frame", "ms_mean")
@@ -27,8 +29,16 @@ def pareto(cost: Sequence[float], accuracy: Sequence[float]) -> list[int]:
     return front
 
 
-def tradeoff(frame: pd.DataFrame, title: str, x: str | None = None, y: str | None = None) -> Any:
+def tradeoff(
+    frame: pd.DataFrame,
+    title: str,
+    x: str | None = None,
+    y: str | None = None,
+    published: str = "",
+) -> Any:
     """Plot accuracy against cost, the Pareto front marked, one colour a base model.
+
+    `published` names a suite whose printed points are drawn beside, hollow.
 
     Raises:
         VBenchError: no method has both numbers.
@@ -41,7 +51,9 @@ def tradeoff(frame: pd.DataFrame, title: str, x: str | None = None, y: str | Non
     figure, axes = canvas((7.0, 4.6))
     style = styles(list(frame["method"]))
     cost, accuracy = shown[x].to_numpy(float), shown[y].to_numpy(float)
-    positive = cost[cost > 0]
+    points = published_points(published, x, y) if published else []
+    everywhere = np.concatenate([cost, [point.cost for point in points]])
+    positive = everywhere[everywhere > 0]
     if positive.size and positive.max() / positive.min() > 30:
         # A method that computes nothing (0 MAC) stays in the picture, at the left border.
         axes.set_xscale("symlog", linthresh=float(positive.min()) / 2)
@@ -60,11 +72,20 @@ def tradeoff(frame: pd.DataFrame, title: str, x: str | None = None, y: str | Non
     unknown = [m for m in frame["method"] if m not in set(shown["method"])]
     if unknown:
         title += f"\nnot shown, {x} unknown: {', '.join(unknown)}"
+    if points:
+        title += "\n" + fill(f"hollow, as printed for all clips: {sources(points)}", 100)
     axes.set_title(title, loc="left", fontsize=9)
+    by_base = {base_of(m): style[m][0] for m in shown["method"]}
+    draw_points(axes, points, by_base)
+    heights = np.concatenate([accuracy, [point.accuracy for point in points]])
+    texts = [*shown["method"], *(point.label for point in points)]
     colours = [style[m][0] for m in shown["method"]]
-    place_labels(figure, axes, cost, accuracy, list(shown["method"]), colours)
+    colours += [by_base.get(point.base, UNKNOWN_BASE) for point in points]
+    place_labels(figure, axes, everywhere, heights, texts, colours)
     axes.plot([], [], color="0.6", lw=1.2, label="Pareto front (outlined marks)")
     for name, mark in marks_of(list(shown["method"])).items():
         axes.plot([], [], mark, color="0.4", ms=5, ls="", label=name)
+    if points:
+        axes.plot([], [], "D", mfc="none", mec="0.4", ms=5, ls="", label="published")
     figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=7.5)
     return figure
