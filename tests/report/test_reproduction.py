@@ -200,6 +200,7 @@ def test_the_report_shows_ours_beside_theirs_and_cites_literature() -> None:
     assert "| DeepSRDCF | 0.3181 | 0.56 | 1.0 | 0.38 | E | literature |" in text
     assert "Mao et al." in text
     assert "single-width AlexNet" in text
+    assert "- class E: from the literature" in text
     page = as_html(found, "<about>")
     assert "<td>DeepSRDCF</td>" in page
     assert "&lt;about&gt;" in page

@@ -140,7 +140,8 @@ def as_html(found: Sequence[Reproduced], about: str) -> str:
 def _blocks(found: Sequence[Reproduced], about: str) -> Iterator[_Block]:
     yield _Block("h1", "Printed numbers beside ours")
     yield _Block("p", about)
-    letters = sorted({one.exhibit.feasibility for one in found})
+    judged = [part for one in found for part in (one.exhibit, *one.exhibit.rows)]
+    letters = sorted({part.feasibility for part in judged})
     yield _Block("list", rows=[[f"class {letter}: {CLASSES[letter]}"] for letter in letters])
     head = ("id", "where", "what", "class", "here")
     lines = [
