@@ -140,8 +140,8 @@ def as_html(found: Sequence[Reproduced], about: str) -> str:
 def _blocks(found: Sequence[Reproduced], about: str) -> Iterator[_Block]:
     yield _Block("h1", "Printed numbers beside ours")
     yield _Block("p", about)
-    judged = [part for one in found for part in (one.exhibit, *one.exhibit.rows)]
-    letters = sorted({part.feasibility for part in judged})
+    of_rows = {row.feasibility for one in found for row in one.exhibit.rows}
+    letters = sorted(of_rows | {one.exhibit.feasibility for one in found})
     yield _Block("list", rows=[[f"class {letter}: {CLASSES[letter]}"] for letter in letters])
     head = ("id", "where", "what", "class", "here")
     lines = [
