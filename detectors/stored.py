@@ -63,6 +63,7 @@ class Stored:
         self.images = Path(images).expanduser() if images is not None else None
         if self.images is not None and not self.images.is_file():
             raise NotReady(f"stored[images={images}]: there is no such file")
+        self._digest = ""
         self._taken: dict[str, str] = {}
         self._json: dict[Path, Any] = {}
         self._index = 0
@@ -100,14 +101,17 @@ class Stored:
         return {"detect": [Work("stored detections", macs=macs)]}
 
     def digest(self) -> str:
-        """sha256 of all files with their names."""
+        """sha256 of all files with their names, as they were when it was asked first."""
+        if self._digest:
+            return self._digest
         state = hashlib.sha256()
         for path in [*self.files.values(), *([self.images] if self.images else [])]:
             state.update(f"{path.name}\0{path.stat().st_size}\0".encode())
             with path.open("rb") as file:
                 while piece := file.read(HASHED_PIECE):
                     state.update(piece)
-        return state.hexdigest()
+        self._digest = state.hexdigest()
+        return self._digest
 
     def _files(self) -> dict[str, Path]:
         """Files by their name without ending; a name twice is ambiguous."""

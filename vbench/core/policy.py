@@ -15,7 +15,7 @@ import numpy as np
 
 from vbench.core.boxes import Floats, Image, Ints, iou_matrix
 from vbench.core.dort import Dort
-from vbench.core.errors import BadMethod, UnknownName
+from vbench.core.errors import BadMethod, UnknownName, VBenchError
 from vbench.core.moment import Limited, Moment
 
 
@@ -174,6 +174,33 @@ class Oracle(Limited):
         return bool((iou_matrix(truth, moment.boxes).max(axis=1) >= self.tau).all())
 
 
+@dataclass(frozen=True)
+class Budget(Limited):
+    """As `online:c:k` with the highest c that spends no more than `gmac` a frame.
+
+    c depends on the clips: a run finds it before it starts and keeps it with the method.
+    """
+
+    form: ClassVar[str] = "budget:gmac[:k]"
+    summary: ClassVar[str] = "online:c:k with the highest c that costs no more than gmac a frame"
+    gmac: float
+    k: int | None = None
+
+    @property
+    def limit(self) -> int:
+        """The largest distance between two keyframes, 10 where nothing is said."""
+        return self.k or 10
+
+    @property
+    def interval_max(self) -> int:
+        """The same."""
+        return self.limit
+
+    def believes(self, moment: Moment) -> bool:
+        """A budget says nothing of a single frame."""
+        raise VBenchError(f"'{self}' stands for online:c:k, whose c a run over clips finds")
+
+
 POLICIES: Mapping[str, type[Policy]] = {
     "every": Every,
     "fixed": Fixed,
@@ -182,10 +209,8 @@ POLICIES: Mapping[str, type[Policy]] = {
     "decay": Decay,
     "adaptive": Adaptive,
     "oracle": Oracle,
+    "budget": Budget,
     "dort": Dort,
-}
-NOT_YET = {
-    "budget": "choose the threshold of online:c:k by hand for now",
 }
 CUES = ("diff", "move", "drop")
 
@@ -194,8 +219,6 @@ def parse_policy(text: str, method: str = "", at: int = 0) -> Policy:
     """Parse `name:value:...`; errors point into `method`, where the policy starts at `at`."""
     name, *values = text.split(":")
     shown = method or text
-    if name in NOT_YET:
-        raise BadMethod(shown, at, len(text), f"policy '{name}' is not available; {NOT_YET[name]}")
     if name not in POLICIES:
         raise UnknownName("policy", name, POLICIES, f"in '{shown}'; `vbench list policies`")
     kind = POLICIES[name]
@@ -234,11 +257,14 @@ def _share(name: str) -> Callable[[str], float]:
     return check
 
 
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise ValueError(f"threshold = '{text}' must not be negative")
-    return value
+def _positive(name: str) -> Callable[[str], float]:
+    def check(text: str) -> float:
+        value = float(text)
+        if not 0 <= value < float("inf"):
+            raise ValueError(f"{name} = '{text}' must not be negative")
+        return value
+
+    return check
 
 
 def _cue(text: str) -> str:
@@ -252,7 +278,8 @@ CHECKS: Mapping[str, Callable[[str], object]] = {
     "c": _share("c"),
     "gamma": _share("gamma"),
     "tau": _share("tau"),
-    "threshold": _positive,
+    "threshold": _positive("threshold"),
+    "gmac": _positive("gmac"),
     "cue": _cue,
     "scheduler": str,
 }

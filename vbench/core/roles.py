@@ -202,6 +202,20 @@ class Placed(Protocol):
 
 
 @runtime_checkable
+class Recorded(Protocol):
+    """A model that answers from files: its seconds are stated, its content is theirs."""
+
+    @property
+    def stated_seconds(self) -> float:
+        """Seconds of one call as somebody stated them, NaN if nobody did."""
+        ...
+
+    def digest(self) -> str:
+        """sha256 of the files."""
+        ...
+
+
+@runtime_checkable
 class Worker(Protocol):
     """A model that says what its calls execute."""
 

@@ -14,12 +14,15 @@ import numpy as np
 from vbench import __version__
 from vbench.core.clip import Clip
 from vbench.core.errors import VBenchError
+from vbench.core.policy import Budget
+from vbench.core.roles import Recorded
 from vbench.core.suite import Suite
 from vbench.core.trace import Trace
 from vbench.cost.device import device_label
+from vbench.run.budget import as_found, within_budget
 from vbench.run.compose import Composed, Plan, WeightsFor, check, compose
 from vbench.run.loop import run_clip
-from vbench.run.replay import replaying, with_seconds_of
+from vbench.run.replay import replaying, with_seconds_of, with_stated_seconds
 from vbench.run.restarted import RESTARTS, run_restarted
 from vbench.run.shards import Answer, Shards
 from vbench.run.stepper import DetectorStepper
@@ -149,6 +152,11 @@ def _answers(
     heard: Listener,
 ) -> Iterator[Answer]:
     """Yield each clip with its trace, or the error that it ended in."""
+    try:
+        composed = _settled(order, folder, manifest, composed, todo, heard)
+    except Exception as error:
+        yield from ((clip, error) for clip in todo)
+        return
     if order.shards is not None:
         for clip, made in order.shards.answers(composed.name, todo):
             for _ in range(len(clip)):
@@ -161,6 +169,33 @@ def _answers(
             yield clip, timed_clip(composed, clip, order, heard.frame, base)
         except Exception as error:  # a method's own error fails its clip, never the run
             yield clip, error
+
+
+def _settled(
+    order: Order,
+    folder: RunFolder,
+    manifest: Manifest,
+    composed: Composed,
+    todo: Sequence[Clip],
+    heard: Listener,
+) -> Composed:
+    """The method under the policy that its budget stands for, as found now or by an earlier run."""
+    record = manifest.methods[composed.name]
+    composed = as_found(composed, record.policy)
+    if not isinstance(composed.policy, Budget) or not todo:
+        return composed
+    untimed = replace(order, timing=False, shards=None)
+
+    def trace_of(tried: Composed, clip: Clip) -> Trace | None:
+        with suppress(Exception):  # it will fail its clip again, with its reason
+            base = _base_trace(order, folder, manifest, tried, clip)
+            return timed_clip(tried, clip, untimed, base=base)
+        return None
+
+    found = within_budget(composed, order.suite.clips, trace_of)
+    record.policy = str(found.policy)
+    heard.notice(f"{composed.name} stands for {found.policy} on these clips")
+    return found
 
 
 def timed_clip(
@@ -189,6 +224,8 @@ def timed_clip(
     )
     if base is not None:
         trace = with_seconds_of(base, trace)
+    else:
+        trace = with_stated_seconds(stepper.parts()[0], trace)
     if order.timing:
         return trace
     unknown = np.full(len(trace), np.nan)
@@ -219,8 +256,12 @@ def _base_trace(
 
 
 def digests(composed: Composed) -> dict[str, str]:
-    """Digest of the weights of each part of a method."""
-    return {part: w.sha256 if w else "random" for part, w in composed.weights.items()}
+    """Digest of the weights of each part of a method, and of files that its base answers from."""
+    found = {part: w.sha256 if w else "random" for part, w in composed.weights.items()}
+    model = composed.stepper.parts()[0]
+    if isinstance(model, Recorded):
+        found[composed.method.base.name] = model.digest()
+    return found
 
 
 def _todo(order: Order, folder: RunFolder, record: MethodRecord, heard: Listener) -> Iterator[Clip]:
@@ -239,7 +280,8 @@ def _todo(order: Order, folder: RunFolder, record: MethodRecord, heard: Listener
 
 def _is_timed(folder: RunFolder, record: MethodRecord, clip: Clip) -> bool:
     trace = folder.trace(record, clip.name)
-    return trace is not None and bool(np.isfinite(trace.seconds).all())
+    # Seconds may stay unknown (`stored` without them); decoding is timed whenever anything is.
+    return trace is not None and bool(np.isfinite(trace.decode_seconds).all())
 
 
 def _record(
@@ -256,6 +298,8 @@ def _record(
             "reuse": order.reuse and composed.stepper.has_cheap_half,
             "protocol": f"{order.protocol} {order.fps or ''}".strip(),
         }
+        # What a budget stands for depends on the clips.
+        | ({"clips": order.suite.digest} if isinstance(composed.policy, Budget) else {})
     )
     known = manifest.methods.get(composed.name)
     if known is not None and known.key == key:
@@ -268,7 +312,8 @@ def _record(
         policy=str(composed.policy),
         interval_max=composed.policy.interval_max,
         weights=weights,
-        projected=order.reuse and composed.task == "vid" and composed.stepper.has_cheap_half,
+        projected=(order.reuse and composed.task == "vid" and composed.stepper.has_cheap_half)
+        or isinstance(composed.stepper.parts()[0], Recorded),
         params_m=parameters_m(composed.stepper),
         load_seconds=load_seconds,
     )

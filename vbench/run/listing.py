@@ -142,8 +142,6 @@ def _policies(_: WeightsFinder) -> Iterable[Row]:
     policy = import_module("vbench.core.policy")
     for name, kind in policy.POLICIES.items():
         yield Row(name, kind.form, kind.summary)
-    for name, instead in policy.NOT_YET.items():
-        yield Row(name, name, "not there yet", status=NOT_AVAILABLE, mend=instead)
 
 
 def _metrics(_: WeightsFinder) -> Iterable[Row]:

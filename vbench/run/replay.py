@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from vbench.core.boxes import Floats, Image
 from vbench.core.errors import ClipFailed
-from vbench.core.roles import Detections, Detector, WorkTable
+from vbench.core.roles import Detections, Detector, Recorded, WorkTable
 from vbench.core.trace import Kind, Trace
 from vbench.run.stepper import DetectorStepper
 
@@ -62,3 +63,13 @@ def with_seconds_of(record: Trace, replayed: Trace) -> Trace:
     ran = replayed.kind != Kind.INTER
     seconds: Floats = replayed.seconds + np.where(ran, record.seconds, 0.0)
     return replace(replayed, seconds=seconds)
+
+
+def with_stated_seconds(model: Any, trace: Trace) -> Trace:
+    """Add what a model that answers from files states a call took; NaN where nothing is stated."""
+    if not isinstance(model, Recorded):
+        return trace
+    seconds = np.where(
+        trace.kind != Kind.INTER, trace.seconds + model.stated_seconds, trace.seconds
+    )
+    return replace(trace, seconds=seconds)
