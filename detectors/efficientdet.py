@@ -39,7 +39,7 @@ class EfficientDet:
     Args:
         classes: how many; None is as many as the weights have, or 30 without weights.
         width: factor of all channels.
-        side: of the square input in px, a multiple of 128.
+        side_px: of the square input in px, a multiple of 128.
         select: `best` keeps each anchor's best class above `floor` (zylo), `top` the 5000 best
             pairs of anchor and class, then 100 detections (effdet).
         floor: least score of `best`.
@@ -50,7 +50,7 @@ class EfficientDet:
         self,
         classes: int | None = None,
         width: float = 1.0,
-        side: int = 512,
+        side_px: int = 512,
         select: Literal["best", "top"] = "best",
         floor: float = 0.05,
         overlap: float = 0.5,
@@ -58,11 +58,13 @@ class EfficientDet:
         device: str = "cpu",
         seed: int = 0,
     ) -> None:
-        if side < SIDE_STEP or side % SIDE_STEP:
-            raise VBenchError(f"efficientdet-d0[side={side}]: give a multiple of {SIDE_STEP} px")
+        if side_px < SIDE_STEP or side_px % SIDE_STEP:
+            raise VBenchError(
+                f"efficientdet-d0[side_px={side_px}]: give a multiple of {SIDE_STEP} px"
+            )
         state = _state(weights)
         found = len(state[LAST]) // PER_CELL if state is not None and LAST in state else CLASSES
-        self.classes, self.width, self.side = classes or found, width, side
+        self.classes, self.width, self.side_px = classes or found, width, side_px
         self.select, self.floor, self.overlap = select, floor, overlap
         self.device = device
         with seeded(seed):
@@ -70,7 +72,7 @@ class EfficientDet:
         if weights is not None and state is not None:
             load_into(self.network, state, weights.name)
         self.network.to(device).eval()
-        self.anchors = pyramid_anchors(side).to(device)
+        self.anchors = pyramid_anchors(side_px).to(device)
 
     def detect(self, frame: Image) -> Detections:
         """Find the objects of `frame`: boxes inside it, best first."""
@@ -86,10 +88,10 @@ class EfficientDet:
     def images(self, frame: Image) -> tuple[Tensor, float]:
         """The frame in the corner of a square of zeros, normalised: (1, 3, s, s), and its scale."""
         height, width = frame.shape[:2]
-        scale = self.side / max(height, width)
+        scale = self.side_px / max(height, width)
         size = max(1, int(width * scale)), max(1, int(height * scale))
         values = (frame.astype(np.float32) / 255 - MEAN) / STD
-        square = np.zeros((self.side, self.side, 3), np.float32)
+        square = np.zeros((self.side_px, self.side_px, 3), np.float32)
         square[: size[1], : size[0]] = cv2.resize(values.astype(np.float32), size)
         return torch.from_numpy(square).permute(2, 0, 1)[None].to(self.device), scale
 
@@ -97,7 +99,7 @@ class EfficientDet:
         """The network at full size, by its shapes alone."""
         with torch.device("meta"):
             network = EfficientDetD0(self.classes, self.width).eval()
-            images = torch.zeros(1, 3, self.side, self.side)
+            images = torch.zeros(1, 3, self.side_px, self.side_px)
         uncounted = ("resizing", "suppression")
         return {"detect": [Work("network", network, (images,), uncounted=uncounted)]}
 

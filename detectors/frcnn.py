@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vbench.core.boxes import Floats, Image, Ints
 from vbench.core.errors import VBenchError
-from vbench.core.roles import Detections, Weights, Work, WorkTable
+from vbench.core.roles import Detections, Weights, WorkTable
 from vbench.nn.box_coder import cut, decode
-from vbench.nn.frcnn import SHORT_PX, SIDE_STEP, Backbone, FrcnnFeatures, Look, two_stage
+from vbench.nn.frcnn import SHORT_PX, SIDE_STEP, Backbone, FrcnnFeatures, Look
+from vbench.nn.frcnn_work import judging, looking
 from vbench.nn.nms import nms_by_class
-from vbench.nn.two_stage import BINS, BOX_STDS, ProposalCounts, TwoStage
+from vbench.nn.two_stage import BOX_STDS, ProposalCounts, TwoStage
 
 # Classes of ImageNet VID.
 CLASSES = 30
-# Work is stated for frames of this shape, (w, h).
-EXAMPLE = (1280, 720)
 
 
 class FasterRcnn:
@@ -30,7 +29,7 @@ class FasterRcnn:
     Args:
         classes: how many, without the background.
         width: factor of all channels.
-        short: px of the short side that the network sees; the long one is three times it at most.
+        short_px: of the short side that the network sees; the long one is three times it at most.
         proposals: boxes that the second stage judges.
         floor: least score.
         overlap: IoU above which the worse of two boxes of a class goes; 1 keeps all.
@@ -41,7 +40,7 @@ class FasterRcnn:
         self,
         classes: int = CLASSES,
         width: float = 1.0,
-        short: int = SHORT_PX,
+        short_px: int = SHORT_PX,
         proposals: int = 300,
         floor: float = 0.03,
         overlap: float = 0.45,
@@ -51,10 +50,12 @@ class FasterRcnn:
         device: str = "cpu",
         seed: int = 0,
     ) -> None:
-        if short < SIDE_STEP:
-            raise VBenchError(f"frcnn-{backbone}[short={short}]: give at least {SIDE_STEP} px")
+        if short_px < SIDE_STEP:
+            raise VBenchError(
+                f"frcnn-{backbone}[short_px={short_px}]: give at least {SIDE_STEP} px"
+            )
         self.floor, self.overlap, self.most = floor, overlap, most
-        self.features = FrcnnFeatures(backbone, classes, width, short, weights, device, seed)
+        self.features = FrcnnFeatures(backbone, classes, width, short_px, weights, device, seed)
         self.counts = ProposalCounts(after=proposals, most=proposals)
 
     @property
@@ -106,23 +107,3 @@ class FasterRcnn:
             kept[:, label] = nms_by_class(*own, self.overlap, self.floor, one_px=0.0)[:, 0]
         rows, labels = np.nonzero(kept)
         return rows, labels
-
-
-def looking(features: FrcnnFeatures, proposing: bool = True) -> Work:
-    """Backbone, neck and proposals (or without these) of a 16:9 frame, on shapes alone."""
-    size = features.images(np.zeros((EXAMPLE[1], EXAMPLE[0], 3), np.uint8))[0].shape
-    with torch.device("meta"):
-        network = two_stage(features.backbone, features.network.classes, features.width).eval()
-        images = torch.zeros(size)
-    if proposing:
-        return Work("backbone and RPN", network, (images,), uncounted=("resizing", "suppression"))
-    trunk = nn.Sequential(network.backbone, network.neck)
-    return Work("backbone", trunk, (images,), uncounted=("resizing",))
-
-
-def judging(features: FrcnnFeatures, times: float = 1.0, per_object: bool = False) -> Work:
-    """The second stage on one box, `times` or for each object."""
-    with torch.device("meta"):
-        head = two_stage(features.backbone, features.network.classes, features.width).bbox_head
-        cuts = torch.zeros(1, features.network.channels, BINS, BINS)
-    return Work("R-CNN", head, (cuts,), times=times, per_object=per_object, uncounted=("RoIAlign",))

@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 
 from vbench.core.boxes import Boxes, Image
-from vbench.core.roles import Detections, Weights, Work, WorkTable
-from vbench.nn.frcnn import SHORT_PX, TRACKER, Backbone, FrcnnFeatures, Look, checkpoint
-from vbench.nn.plugplay import KERNEL, TARGET, PlugPlayHead, carried
-from vbench.nn.state import load_into, seeded
+from vbench.core.roles import Detections, Weights, WorkTable
+from vbench.nn.frcnn import SHORT_PX, Backbone, FrcnnFeatures, Look, tracker_head
+from vbench.nn.frcnn_work import following, judging, looking
+from vbench.nn.plugplay import carried
 from vbench.nn.two_stage import suppressed
 
-from .frcnn import CLASSES, FasterRcnn, judging, looking
+from .frcnn import CLASSES, FasterRcnn
 
 
 class Memory(NamedTuple):
@@ -40,7 +40,7 @@ class PlugPlay:
 
     Args:
         width: factor of all channels.
-        short: px of the short side that the network sees.
+        short_px: of the short side that the network sees.
         proposals: boxes that the second stage judges.
         found: least score of a detection.
         overlap: IoU above which the worse of two detections goes, whatever their class.
@@ -54,7 +54,7 @@ class PlugPlay:
         self,
         classes: int = CLASSES,
         width: float = 1.0,
-        short: int = SHORT_PX,
+        short_px: int = SHORT_PX,
         proposals: int = 300,
         found: float = 0.03,
         overlap: float = 0.45,
@@ -70,15 +70,11 @@ class PlugPlay:
         self.found, self.overlap, self.kept = found, overlap, kept
         self.track_overlap, self.merge, self.floor, self.width = track_overlap, merge, floor, width
         self.detector = FasterRcnn(
-            classes, width, short, proposals, backbone=backbone, weights=weights,
+            classes, width, short_px, proposals, backbone=backbone, weights=weights,
             device=device, seed=seed,
         )  # fmt: skip
         self.features: FrcnnFeatures = self.detector.features
-        with seeded(seed):
-            self.head = PlugPlayHead(self.features.track_channels, width)
-        if weights is not None:
-            load_into(self.head, tracker_state(weights), weights.name)
-        self.head.to(device).eval()
+        self.head = tracker_head(self.features, weights, seed)
         self.start((0, 0))
 
     def start(self, size: tuple[int, int]) -> None:
@@ -176,18 +172,3 @@ def overlaps(a: Tensor, b: Tensor) -> Tensor:
     areas = [(x[:, 2:] - x[:, :2]).clamp(min=0).prod(dim=1) for x in (a, b)]
     union = areas[0][:, None] + areas[1][None] - both
     return both / union.clamp(min=1e-12)
-
-
-def following(features: FrcnnFeatures) -> Work:
-    """The tracker on one object, by its shapes alone."""
-    with torch.device("meta"):
-        channels = features.track_channels
-        head = PlugPlayHead(channels, features.width).eval()
-        inputs = torch.zeros(1, channels, KERNEL, KERNEL), torch.zeros(1, channels, TARGET, TARGET)
-    return Work("tracker", head, inputs, per_object=True, uncounted=("RoIAlign",))
-
-
-def tracker_state(weights: Weights) -> dict[str, Tensor]:
-    """The tracker's part of a checkpoint."""
-    state = checkpoint(weights)
-    return {k.removeprefix(TRACKER): v for k, v in state.items() if k.startswith(TRACKER)}

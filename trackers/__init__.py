@@ -10,6 +10,7 @@ PATCHNET = "Mao et al., PatchNet - Short-range Template Matching for Efficient V
 MDNET = "Nam and Han, Learning Multi-Domain Convolutional Neural Networks, CVPR 2016"
 NANOTRACK = "Chu, NanoTrack, github.com/HonglinChu/SiamTrackers, 2022"
 RT_MDNET = "Jung et al., Real-Time MDNet, ECCV 2018"
+PLUGPLAY = "Lyu et al., Plug & Play Convolutional Regression Tracker, 2020"
 SIAMRPN = "Li et al., High Performance Visual Tracking with Siamese RPN, CVPR 2018"
 SIAMRPNPP = "Li et al., SiamRPN++, CVPR 2019"
 SIAMFC = "Bertinetto et al., Fully-Convolutional Siamese Networks, ECCVW 2016"
@@ -164,6 +165,20 @@ TRACKERS: dict[str, Entry] = {
 
 PROPAGATORS: dict[str, Entry] = {
     "dummy": Entry("dummy:Dummy", "the keyframe's box unchanged", PATCHNET),
+    "plugplay": Entry(
+        "plugplay:PlugPlayPropagator",
+        "correlated features of HRNet-W32, those of frcnn-hrnet where it is the base",
+        PLUGPLAY,
+        preset={"backbone": "hrnet"},
+        weights="plugplay-hrnet",
+    ),
+    "plugplay-x101": Entry(
+        "plugplay:PlugPlayPropagator",
+        "correlated features of ResNeXt-101, those of frcnn-x101 where it is the base",
+        PLUGPLAY,
+        preset={"backbone": "x101"},
+        weights="plugplay-x101",
+    ),
     "full-template": Entry(
         "full_template:FullTemplate",
         "the keyframe's templates as one filter each, normalised correlation",

@@ -21,6 +21,14 @@ SMALL = {
     **{
         name: {"width": "0.125", "short_px": "96"} for name in ("rfcn", "dff", "fgfa", "dt", "lsts")
     },
+    **{
+        name: {"width": "0.0625", "short_px": "96"}
+        for name in ("frcnn-hrnet", "frcnn-x101", "plugplay", "plugplay-hrnet", "plugplay-x101")
+    },
+    **{
+        name: {"width": "0.25", "side_px": "128"}
+        for name in ("efficientdet-d0", "efficientdet-d0-tf")
+    },
 }
 BOX = np.array([60.0, 50.0, 36.0, 28.0])
 
@@ -42,9 +50,8 @@ def built(kind: str, name: str):
         except NotReady:
             weights = None
     # Untrained networks need not be as wide as the published ones to keep the contract.
-    slim = weights is None and "width" in catalogue.parameters(kind, name)
-    given = {"width": "0.25"} if slim else {}
-    given = SMALL.get(name, {}) if weights is None else {}
+    slim = {"width": "0.25"} if "width" in catalogue.parameters(kind, name) else {}
+    given = SMALL.get(name, slim) if weights is None else {}
     try:
         return catalogue.build(kind, name, given, weights=weights, device="cpu", seed=0)
     except VBenchError as error:

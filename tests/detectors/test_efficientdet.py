@@ -114,14 +114,14 @@ def test_names_count_784_and_748_without_redundant_biases() -> None:
 
 
 def test_weights_tell_how_many_classes_there_are(zylo_file, frame) -> None:
-    found = EfficientDet(width=TINY, side=128, floor=0.0, weights=zylo_file)
+    found = EfficientDet(width=TINY, side_px=128, floor=0.0, weights=zylo_file)
     assert found.classes == CLASSES
     assert set(found.detect(frame).labels) <= set(range(CLASSES))
 
 
 def test_weights_of_another_class_count_are_refused(zylo_file) -> None:
     with pytest.raises(VBenchError, match=r"efficientdet-d0 .*predict"):
-        EfficientDet(classes=5, width=TINY, side=128, weights=zylo_file)
+        EfficientDet(classes=5, width=TINY, side_px=128, weights=zylo_file)
 
 
 def test_anchors_go_by_level_row_column_scale_aspect() -> None:
@@ -147,7 +147,7 @@ def test_codes_are_y_x_h_w() -> None:
 
 
 def test_frames_stand_in_the_corner_of_a_square() -> None:
-    detector = EfficientDet(width=TINY, side=128)
+    detector = EfficientDet(width=TINY, side_px=128)
     frame = np.zeros((60, 120, 3), np.uint8)
     frame[:] = 124, 116, 104
     images, scale = detector.images(frame)
@@ -162,7 +162,7 @@ def test_frames_stand_in_the_corner_of_a_square() -> None:
 @pytest.mark.parametrize("select", ["best", "top"])
 def test_detections_lie_in_the_frame_best_first_and_apart(zylo_file, frame, select) -> None:
     detector = EfficientDet(
-        width=TINY, side=128, select=select, floor=0.5, overlap=0.4, weights=zylo_file
+        width=TINY, side_px=128, select=select, floor=0.5, overlap=0.4, weights=zylo_file
     )
     before = frame.copy()
     boxes, scores, labels = detector.detect(frame)
@@ -181,7 +181,7 @@ def test_detections_lie_in_the_frame_best_first_and_apart(zylo_file, frame, sele
 
 
 def test_seeds_make_the_weights_and_nothing_untrained_is_sure(frame) -> None:
-    first, same, other = (EfficientDet(width=TINY, side=128, seed=s) for s in (0, 0, 1))
+    first, same, other = (EfficientDet(width=TINY, side_px=128, seed=s) for s in (0, 0, 1))
     images, _ = first.images(frame)
     with torch.no_grad():
         answers = [d.network(images)[0] for d in (first, same, other)]
@@ -194,11 +194,11 @@ def test_seeds_make_the_weights_and_nothing_untrained_is_sure(frame) -> None:
 @pytest.mark.parametrize("side", [0, 100, 130])
 def test_sides_must_fit_the_pyramid(side) -> None:
     with pytest.raises(VBenchError, match="multiple of 128"):
-        EfficientDet(width=TINY, side=side)
+        EfficientDet(width=TINY, side_px=side)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (1080, 1920)])
 def test_odd_frames_are_survived(shape) -> None:
-    detector = EfficientDet(width=TINY, side=128, select="top")
+    detector = EfficientDet(width=TINY, side_px=128, select="top")
     found = detector.detect(np.full((*shape, 3), 90, np.uint8))
     assert np.isfinite(found.boxes).all()

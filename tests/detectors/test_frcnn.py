@@ -7,7 +7,7 @@ from vbench.core.roles import Detector, Weights
 from vbench.cost.unit_costs import unit_costs
 from vbench.detectors.frcnn import FasterRcnn
 
-TINY = {"width": 1 / 16, "short": 64, "classes": 3}
+TINY = {"width": 1 / 16, "short_px": 64, "classes": 3}
 
 
 @pytest.fixture(scope="module", params=["hrnet", "x101"])
@@ -111,4 +111,4 @@ def test_costs_are_counted_by_shapes_alone(detector) -> None:
 
 def test_a_short_side_below_32_is_refused() -> None:
     with pytest.raises(VBenchError, match="at least 32 px"):
-        FasterRcnn(short=16)
+        FasterRcnn(short_px=16)

@@ -21,6 +21,7 @@ from vbench.core.boxes import Boxes, Image, clipped, from_corners, to_corners
 from vbench.core.roles import Weights
 from vbench.nn.fpn import CHANNELS, FPN, resampled
 from vbench.nn.hrnet import HRNet, gathered
+from vbench.nn.plugplay import PlugPlayHead
 from vbench.nn.resnet import scaled
 from vbench.nn.resnext import ResNeXt101
 from vbench.nn.state import load_into, read_state, seeded
@@ -92,12 +93,12 @@ class FrcnnFeatures:
         backbone: Backbone,
         classes: int,
         width: float = 1.0,
-        short: int = SHORT_PX,
+        short_px: int = SHORT_PX,
         weights: Weights | None = None,
         device: str = "cpu",
         seed: int = 0,
     ) -> None:
-        self.backbone, self.width, self.short, self.device = backbone, width, short, device
+        self.backbone, self.width, self.short_px, self.device = backbone, width, short_px, device
         with seeded(seed):
             self.network = two_stage(backbone, classes, width)
         if weights is not None:
@@ -142,14 +143,27 @@ class FrcnnFeatures:
     def images(self, frame: Image) -> tuple[Tensor, tuple[int, int], float]:
         """Normalised and padded (1, 3, h, w), the size (w, h) without padding, and the scale."""
         height, width = frame.shape[:2]
-        long = self.short * LONG_PX // SHORT_PX
-        scale = min(long / max(height, width), self.short / min(height, width))
+        long = self.short_px * LONG_PX // SHORT_PX
+        scale = min(long / max(height, width), self.short_px / min(height, width))
         size = max(1, int(width * scale + 0.5)), max(1, int(height * scale + 0.5))
         values = (cv2.resize(frame, size).astype(np.float32) - MEAN) / STD
         padded = [-(-side // SIDE_STEP) * SIDE_STEP for side in size]
         canvas = np.zeros((padded[1], padded[0], 3), np.float32)
         canvas[: size[1], : size[0]] = values
         return torch.from_numpy(canvas).permute(2, 0, 1)[None].to(self.device), size, scale
+
+
+def tracker_head(
+    features: FrcnnFeatures, weights: Weights | None = None, seed: int = 0
+) -> PlugPlayHead:
+    """The tracker on these features: from its part of a checkpoint, or untrained."""
+    with seeded(seed):
+        head = PlugPlayHead(features.track_channels, features.width)
+    if weights is not None:
+        state = checkpoint(weights)
+        own = {k.removeprefix(TRACKER): v for k, v in state.items() if k.startswith(TRACKER)}
+        load_into(head, own, weights.name)
+    return head.to(features.device).eval()
 
 
 def checkpoint(weights: Weights) -> dict[str, Tensor]:

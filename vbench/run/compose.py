@@ -10,7 +10,7 @@ from vbench import catalogue
 from vbench.core.errors import UnknownName, VBenchError
 from vbench.core.method import Method, Part, parse_method
 from vbench.core.policy import Every, Fixed, Online, Policy
-from vbench.core.roles import Detector, VideoDetector, Weights
+from vbench.core.roles import Detector, Sharing, VideoDetector, Weights
 from vbench.run.stepper import (
     DetectorStepper,
     Stepper,
@@ -129,6 +129,13 @@ def check(found: Plan, weights_for: WeightsFor) -> None:
             f"method '{name}': '{found.policy}' looks ahead; only detectors with a cheap half "
             "of their own can; take fixed:k"
         )
+    for part in found.posts:
+        links = hasattr(catalogue.load("posts", part.name), "apply_tracked")
+        if links and found.propagator is None and not cheap:
+            raise VBenchError(
+                f"method '{name}': '+{part}' links tracks, and nothing in it carries objects; add "
+                "a propagator, or take +seq-nms"
+            )
     for needing, weights in found.weights.items():
         weights_for(needing, weights)
 
@@ -148,6 +155,8 @@ def compose(
 
     base = make(found.base_kind, found.method.base)
     propagator = make("propagators", found.propagator) if found.propagator else None
+    if isinstance(propagator, Sharing):
+        propagator.share(base)
     posts = [make("posts", part) for part in found.posts]
     stepper = _stepper(str(found.method), found.task, base, propagator, posts)
     threads = _split(found.base_kind, found.method.base)[1].threads
