@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
+import vbench.nn.local_correlation as local_correlation_module
 from vbench.nn.local_correlation import correlation_at, gathered_at, local_correlation, square
 from vbench.nn.sampling import aligned, sampled, sampling_macs, similarities, taps_of
 
@@ -144,6 +145,14 @@ def test_correlation_is_a_mean_of_products_in_a_window():
     assert found[0, 0, 0, 0] == 0
     assert local_correlation(a, b, radius=8).shape[1] == 289
     assert local_correlation(a, b, 1, stride=2).shape == (1, 9, 3, 3)
+
+
+@pytest.mark.parametrize("steps", [square(2), square(1) + 3, torch.tensor([[2, -1]])])
+def test_windows_and_far_displacements_correlate_alike(steps, monkeypatch):
+    source, target = normal(2, 3, 4, 5, seed=7), normal(2, 3, 4, 5, seed=8)
+    as_window = correlation_at(source, target, steps)
+    monkeypatch.setattr(local_correlation_module, "DENSE", 0)
+    assert torch.allclose(as_window, correlation_at(source, target, steps))
 
 
 def test_gathering_is_the_adjoint_of_correlating():

@@ -10,6 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag, pad
 
+# Displacements whose bounding box holds at most so many times as many are read as one window.
+DENSE = 8
+
 
 def square(radius: int, step: int = 1, device: torch.device | str = "cpu") -> Tensor:
     """Displacements x y of a square, row by row: ((2 radius / step + 1)^2, 2) whole cells."""
@@ -24,13 +27,43 @@ def correlation_at(source: Tensor, target: Tensor, displacements: Tensor) -> Ten
     source and target (n, c, h, w), displacements (d, 2) x y in whole cells.
     """
     height, width = target.shape[-2:]
-    reach = int(displacements.abs().max()) if len(displacements) else 0
+    if not len(displacements):
+        return target.new_zeros(len(target), 0, height, width)
+    low, high = displacements.amin(dim=0), displacements.amax(dim=0)
+    box = (high - low + 1).tolist()
+    if box[0] * box[1] <= DENSE * len(displacements):
+        maps = _window(source, target, low.tolist(), box)
+        place = displacements - low
+        return maps[:, place[:, 1] * box[0] + place[:, 0]]
+    reach = int(displacements.abs().max())
     padded = pad(source, (reach,) * 4)
-    maps = [
+    far = [
         (padded[..., y + reach :, x + reach :][..., :height, :width] * target).sum(dim=1)
         for x, y in displacements.tolist()
     ]
-    return torch.stack(maps, dim=1) if maps else target.new_zeros(len(target), 0, height, width)
+    return torch.stack(far, dim=1)
+
+
+def _window(source: Tensor, target: Tensor, low: list[int], box: list[int]) -> Tensor:
+    """Products at all displacements of a box that begins at `low`: (n, box y * box x, h, w).
+
+    A row of the target times a row of the source is a matrix whose diagonals are displacements
+    along x. It holds products that nobody asks for, and is still some twenty times as fast as
+    products cell by cell.
+    """
+    n, _, h, w = target.shape
+    (x, y), (across, along) = low, box
+    # Cells from `low` on; negative padding cuts.
+    edges = (-x, x + across - 1, -y, y + along - 1)
+    rows = pad(source, edges).permute(0, 2, 1, 3)
+    cells = target.permute(0, 2, 3, 1)
+    line = w + across - 1
+    maps = []
+    for step in range(along):
+        every = (cells @ rows[:, step : step + h]).contiguous()
+        band = every.as_strided((n, h, w, across), (h * w * line, w * line, line + 1, 1))
+        maps.append(band.permute(0, 3, 1, 2))
+    return torch.cat(maps, dim=1)
 
 
 def gathered_at(source: Tensor, weights: Tensor, displacements: Tensor) -> Tensor:

@@ -86,7 +86,10 @@ def aligned(
 
 
 def sampling_macs(offsets: Tensor, shape: tuple[int, int], embedded: int, channels: int) -> float:
-    """Products of `aligned` on a map of `shape` (h, w): similarities, their mix, and the sum."""
+    """Products in the answer of `aligned` on a map of `shape` (h, w): similarities, mix, sum.
+
+    Similarities are cut from matrix products, which hold others that nobody asks for.
+    """
     displacements, shares = taps_of(offsets.detach().cpu(), shape)
     taps, n = len(displacements), len(shares)
     return float(shape[0] * shape[1] * (taps * (embedded + channels) + 2 * taps * n + n))
