@@ -251,3 +251,35 @@ def test_against_compares_clip_by_clip(world, capsys):
     assert gap["clips"] == 4
     assert "near - good, 4 clips: success_auc -0." in score(capsys, "raw", "--against", "good").out
     assert "did you mean 'good'" in score(capsys, "raw", "--against", "goood").one_line()
+
+
+def test_results_of_a_sequence_without_its_annotation_are_a_problem(world, capsys):
+    write(world / "raw/good/Bolt.txt", truth_of("Bird2"))
+    found = by_name(score(capsys, "raw/good", "--json"))["good"]
+    (problem,) = found["problems"]
+    assert problem["clip"] == "Bolt.txt"
+    assert problem["what"] == "the annotation of this sequence of otb2015 is not here"
+
+
+def test_vot_codes_under_another_profile_are_named(world, capsys):
+    (world / "raw/good/Bird2.txt").write_text("1\n" + "1,2,3,4\n" * 98)
+    found = by_name(score(capsys, "raw/good", "--json"))["good"]
+    assert [p["clip"] for p in found["problems"]] == ["Bird2"]
+    assert "a VOT result with codes" in found["problems"][0]["what"]
+
+
+def test_suites_that_cannot_be_scored_say_where_they_are(tmp_path, capsys):
+    folder = tmp_path / "test/GOT-10k_Test_000001"
+    folder.mkdir(parents=True)
+    (folder / "groundtruth.txt").write_text("1,2,3,4\n")
+    for number in range(1, 4):
+        (folder / f"{number:08d}.jpg").touch()
+    (tmp_path / "test/list.txt").write_text("GOT-10k_Test_000001\n")
+    (tmp_path / "KCF").mkdir()
+    (tmp_path / "KCF/GOT-10k_Test_000001.txt").write_text("1,2,3,4\n" * 3)
+    for command in ("score", "explain"):
+        options = ["--suite", "got10k-test", "--data", tmp_path]
+        said = vbench(capsys, command, tmp_path / "KCF", *options).one_line()
+        assert "--format got10k-submission" in said
+    said = vbench(capsys, "score", tmp_path, "--suite", "synth-vid").one_line()
+    assert "many objects" in said

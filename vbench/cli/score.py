@@ -26,7 +26,7 @@ ANNOTATIONS = typer.Option(help="Folder of annotations; scoring needs no images.
 REPAIR = typer.Option(help="Mend what is named as odd, as the names say.")
 JSON = typer.Option("--json", help="One JSON object on stdout.")
 # What may differ in remarks that are folded.
-NUMBERS = re.compile(r"\d+(?= rows| frames)")
+NUMBERS = re.compile(r"\d+(?= rows| frames| of)")
 # Most clips that a remark names, and most lines of remarks; --json has all of them.
 REMARKS = 8
 LINES = 20
@@ -102,13 +102,14 @@ def explain(
     """
     from vbench.cli.app import Exit, print_json, tables
     from vbench.metrics.explain import explain as explained
-    from vbench.run.score_files import read_path
+    from vbench.run.score_files import check_scorable, read_path
 
     opened = open_suite(suite, data, annotations)
     if _restarts(opened, None):
         from vbench.cli.vot_tables import explain_vot
 
         return explain_vot(path, opened, json)
+    check_scorable(opened)
     found = {f.name: explained(opened, f.results) for f in read_path(path, opened, repair)}
     if json:
         results = [

@@ -117,8 +117,9 @@ def _show_problems(console: Console, result: VotResult) -> None:
 def _show_explained(console: Console, title: str, rows: Sequence[VotExplanation]) -> None:
     from rich.table import Table
 
+    title += "; F: failures a clip, of a tag under vot-matlab"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for column in ("profile", "A", "R", "F/clip", "EAO", "rule", "vot-pysot", "there"):
+    for column in ("profile", "A", "R", "F", "EAO", "rule", "vot-pysot", "there"):
         table.add_column(column, justify="right" if len(column) < 4 else "left")
     for column in ("d A", "d R", "d EAO"):
         table.add_column(column, justify="right")

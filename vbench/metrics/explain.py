@@ -109,12 +109,18 @@ def _cause(rule: str, before: Rules, after: Rules, at: _Scored, there: _Scored) 
     return Cause(
         rule,
         RULES[rule],
-        str(getattr(before, rule)),
-        str(getattr(after, rule)),
+        spelled(getattr(before, rule)),
+        spelled(getattr(after, rule)),
         frames,
         clips,
         {metric: _gap(there.mean(metric), at.mean(metric)) for metric in SHOWN},
     )
+
+
+def spelled(value: object) -> str:
+    """A rule's value for people."""
+    words = {"None": "none", "True": "yes", "False": "no"}
+    return words.get(str(value), str(value))
 
 
 def _gap(a: float, b: float) -> float:

@@ -159,7 +159,7 @@ def crossings(x: Reals, y: Reals, line: Ints, convention: Convention) -> Ints:
         touched = (low < at) & (at <= high)
     elif convention == "region-c":
         touched &= r != 0
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         step = (at.astype(x.dtype) - y) / r * (xj - x)
     node = x + np.where(r == 0, 0, step)
     return np.where(touched, np.where(touched, node, 0).astype(np.int64), NOTHING)

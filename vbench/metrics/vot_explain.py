@@ -12,6 +12,7 @@ from vbench.metrics.vot_frames import VotTruth
 from vbench.metrics.vot_profiles import (
     VOT_PROFILES,
     VOT_RULES,
+    VOT_VALUES,
     VotRules,
     differing_vot,
     vot_rules,
@@ -70,9 +71,13 @@ def _explained(
         now = replace(now, **{name: new})
         after = _means(score_vot(truth, runs, now, suite=suite))
         changes = {key: after[key] - before[key] for key in SHOWN}
-        causes.append(VotCause(name, VOT_RULES[name], str(old), str(new), changes))
+        causes.append(VotCause(name, VOT_RULES[name], _word(name, old), _word(name, new), changes))
         before = after
     return VotExplanation(rules.title, rules.source, before, tuple(causes))
+
+
+def _word(rule: str, value: object) -> str:
+    return VOT_VALUES.get(rule, {}).get(value, str(value))
 
 
 def _means(score: VotScore) -> dict[str, float]:

@@ -81,6 +81,15 @@ VOT_RULES = {
     "repetitions": "which repetitions count",
 }
 
+# What values of rules are, where they do not say it themselves.
+VOT_VALUES: dict[str, dict[object, str]] = {
+    "cut": {False: "no", True: "yes"},
+    "accuracy_cut_px": {-1: "width - 1", 0: "width"},
+    "eao_cut_px": {-1: "width - 1", 0: "width"},
+    "per_clip": {False: "failures/100 frames", True: "failures/clip"},
+    "first_length": {0: "low", 1: "low + 1"},
+}
+
 VOT_PROFILES: dict[str, VotRules] = {
     rules.name: rules
     for rules in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,11 +87,18 @@ def _curves(wish: Wish, kind: str) -> Any:
     suite, profile = wish.manifest.suite, wish.manifest.profile
     if wish.manifest.task != "sot":
         raise VBenchError(f"--plot {kind} is for trackers; suite {suite} is of detectors")
+    if wish.manifest.protocol.startswith("vot-"):
+        raise VBenchError(
+            f"--plot {kind} is for one pass; {wish.folder.path} ran {wish.manifest.protocol}: "
+            "--plot ar or --plot eao"
+        )
     found = {}
     for method, own in wish.cells().items():
         truths = [cell.truth for cell in own if cell.truth is not None]
         traces = [cell.trace for cell in own if cell.trace is not None]
         found[method] = curve_of(suite, profile, kind, truths, traces)
+    if all(math.isnan(number) for _, _, number in found.values()):
+        raise VBenchError(f"--plot {kind}: {suite} has no ground truth to score against")
     return curves(found, kind, wish.title)
 
 

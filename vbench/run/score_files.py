@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from vbench.core.errors import NotReady, VBenchError
 from vbench.core.suite import Suite
 from vbench.metrics.profiles import Rules
 from vbench.metrics.suite_score import Placed, Remark, Result, Scorer, Scores
@@ -19,6 +20,8 @@ from vbench.store.raw_results import read_tracker
 T = TypeVar("T")
 
 WORKERS = 4
+# How a remark on a file begins that belongs to no sequence of the suite.
+FOREIGN = "no sequence"
 
 
 @dataclass(frozen=True)
@@ -55,10 +58,27 @@ def score_path(
     """Score every tracker under `path` on a suite.
 
     Raises:
-        VBenchError: nothing there is named for a clip of the suite; no such profile.
+        VBenchError: nothing there is named for a clip of the suite; no such profile; the suite is
+            of many objects.
+        NotReady: the suite's ground truth is kept by its server.
     """
+    check_scorable(suite)
     scorer = Scorer(suite, profile)
     return _each(path, suite, repair, lambda files: scored(scorer, files, allow_partial))
+
+
+def check_scorable(suite: Suite) -> None:
+    """Raise where single-target results cannot be scored on `suite`, with what to do instead."""
+    if suite.task != "sot":
+        raise VBenchError(
+            f"suite {suite.name} is of many objects, `vbench score` of single targets; "
+            f"`vbench run --suite {suite.name} --methods stored:FILE` scores stored detections"
+        )
+    if suite.clips and all(len(clip.truth) < len(clip) for clip in suite.clips):
+        raise NotReady(
+            f"{suite.name} has the first box of each clip alone, its server scores the rest; "
+            "`vbench export RUN --format got10k-submission` writes what it takes"
+        )
 
 
 def scored(scorer: Scorer, files: ResultFiles, allow_partial: bool = False) -> Scores:
@@ -67,7 +87,9 @@ def scored(scorer: Scorer, files: ResultFiles, allow_partial: bool = False) -> S
     # Files of other sequences matter only where one of the suite's own is missing.
     notes, problems = files.notes, files.unknown
     if complete:
-        notes, problems = notes + problems, ()
+        foreign = tuple(remark for remark in problems if remark.what.startswith(FOREIGN))
+        notes += foreign
+        problems = tuple(remark for remark in problems if remark not in foreign)
     return scorer.score(files.results, files.name, allow_partial, notes, problems)
 
 
@@ -95,7 +117,8 @@ def _files(tracker: RawTracker, names: ClipNames, suite: Suite, repair: bool) ->
     }
     own = [Remark(clip, note) for clip, note in read.notes.items()]
     own += [Remark("", remark) for remark in read.remarks]
-    unknown = (Remark(name, f"no sequence of {suite.name} has this name") for name in read.unknown)
+    elsewhere = ClipNames(suite.card.rules.get("sequences", ()) if read.unknown else ())
+    unknown = (Remark(name, _unplaced(name, suite.name, elsewhere)) for name in read.unknown)
     return ResultFiles(
         read.name,
         results,
@@ -104,6 +127,14 @@ def _files(tracker: RawTracker, names: ClipNames, suite: Suite, repair: bool) ->
         placed.origin_px,
         tracker,
     )
+
+
+def _unplaced(name: str, suite: str, sequences: ClipNames) -> str:
+    """Why a file belongs to no clip."""
+    stem = name.rpartition("/")[2].rpartition(".")[0]
+    if sequences.split(stem)[0] is not None:
+        return f"the annotation of this sequence of {suite} is not here"
+    return f"{FOREIGN} of {suite} has this name"
 
 
 def _noted(placed: PlacedResults) -> Iterator[Remark]:

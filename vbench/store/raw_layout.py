@@ -22,6 +22,8 @@ SUFFIXES = (".txt", ".csv", ".mat", ".json")
 MOST_UNPACKED = 2 << 30  # of a zip
 MOST_FILES = 200_000
 MOST_DEPTH = 6
+# Folders that a remark names one by one.
+MOST_NAMED = 3
 # Files that stand beside results and are none.
 BESIDE = frozenset({"readme", "source", "license", "licence", "speed", "fps", "list", "manifest"})
 # Other names of sequences: OTB-100 has only the second target of Human4.
@@ -121,10 +123,7 @@ def find_trackers(path: Path, clips: Sequence[str]) -> list[RawTracker]:
     for file in list_files(path, refused):
         _sort_in(file, names, root, found)
     trackers = [t for t in found.values() if t.files or t.whole is not None]
-    for other in found.values():
-        if other not in trackers and other.unknown:
-            count = len(other.unknown)
-            refused.append(f"{other.name}: none of its {count} files is named for a clip, left out")
+    refused += _left_out([t for t in found.values() if t.unknown and t not in trackers])
     if refused and trackers:
         trackers[0].notes += refused
     if not trackers:
@@ -135,6 +134,17 @@ def find_trackers(path: Path, clips: Sequence[str]) -> list[RawTracker]:
             f"TRACKER/CLIP.txt with a line 'x,y,w,h' a frame, for {shown} ..."
         )
     return sorted(trackers, key=lambda tracker: tracker.name)
+
+
+def _left_out(others: Sequence[RawTracker]) -> list[str]:
+    """Say which folders have no file of a clip; many of them on one line."""
+    if len(others) > MOST_NAMED:
+        named = ", ".join(other.name for other in others[:MOST_NAMED])
+        return [f"{len(others)} folders have no file that is named for a clip ({named}, ...)"]
+    return [
+        f"{other.name}: none of its {len(other.unknown)} files is named for a clip, left out"
+        for other in others
+    ]
 
 
 def list_files(path: Path, refused: list[str]) -> Iterator[RawFile]:

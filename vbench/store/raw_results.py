@@ -15,6 +15,8 @@ from vbench.store.raw_text import BadTable, Table, parse_table, parse_tables
 # Columns of MOT files: frame, id, x, y, w, h, confidence, then up to three more.
 MOT_COLUMNS = (7, 8, 9, 10)
 POLYGON_COLUMNS = 8
+# First line of a VOT result: the code of a start.
+VOT_START = (b"1", b"1.0", b"1.0000")
 MOST_FRAMES = 1_000_000
 
 
@@ -85,6 +87,8 @@ def _read_whole(file: RawFile, clips: ClipNames, results: RawResults) -> None:
 
 def _other_columns(text: bytes, table: BadTable) -> tuple[Table, str]:
     """Try what else a result file can be: polygons, or rows of MOT."""
+    if text.partition(b"\n")[0].strip() in VOT_START:
+        return BadTable("a VOT result with codes; a profile vot-... of a VOT suite scores it"), ""
     columns = len(text.lstrip().partition(b"\n")[0].replace(b",", b" ").split())
     if columns == POLYGON_COLUMNS:
         polygons = parse_table(text, columns)
