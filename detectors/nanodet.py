@@ -46,13 +46,12 @@ class NanoDet:
 
     def detect(self, frame: Image) -> Detections:
         """Find the objects of `frame`."""
-        planes, scale, corner = fitted(frame)
+        planes, scale = fitted(frame)
         outputs = self.network(planes)
         scores = np.concatenate([found[0] for found in outputs[:3]])
         likely = np.flatnonzero(scores[:, self.choice.columns].max(axis=1) > self.choice.score)
         bins = np.concatenate([found[0] for found in outputs[3:]])[likely]
-        corners = self._corners(bins, likely)
-        corners = (corners - np.tile(corner, 2)) / np.tile(scale, 2)
+        corners = self._corners(bins, likely) / np.tile(scale, 2)
         return self.choice(corners, scores[likely], (frame.shape[1], frame.shape[0]))
 
     def work(self) -> WorkTable:
@@ -75,21 +74,15 @@ class NanoDet:
         return np.concatenate([centres - distance[:, :2], centres + distance[:, 2:]], axis=1)
 
 
-def fitted(frame: Image) -> tuple[Planes, Floats, Floats]:
-    """The frame in the middle of the network's image, its scale (x, y), its corner (x, y) there."""
+def fitted(frame: Image) -> tuple[Planes, Floats]:
+    """The frame at the top left of the network's black image, and its scale (x, y) there."""
     height, width = frame.shape[:2]
     ratio = min(SIDE_PX / width, SIDE_PX / height)
     w, h = max(int(width * ratio), 1), max(int(height * ratio), 1)
-    left, top = (SIDE_PX - w) // 2, (SIDE_PX - h) // 2
     canvas = np.zeros((SIDE_PX, SIDE_PX, 3), np.uint8)
-    small = cv2.resize(frame, (w, h), interpolation=cv2.INTER_LINEAR)
-    canvas[top : top + h, left : left + w] = small[..., ::-1]
+    canvas[:h, :w] = cv2.resize(frame, (w, h), interpolation=cv2.INTER_AREA)[..., ::-1]
     planes = ((canvas - MEAN) / DEVIATION).transpose(2, 0, 1)[None]
-    return (
-        np.ascontiguousarray(planes, np.float32),
-        np.array([w / width, h / height]),
-        np.array([left, top], np.float64),
-    )
+    return np.ascontiguousarray(planes, np.float32), np.array([w / width, h / height])
 
 
 def _centres(cells: int, stride: int) -> Floats:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from vbench.core.boxes import Boxes, Floats, Ints
+from vbench.core.boxes import Boxes, Floats, Ints, absent
 from vbench.core.errors import ClipFailed
 
 Form = Literal["auto", "vid", "mot", "coco"]
@@ -55,11 +55,12 @@ def read_text_rows(path: Path, form: Form = "auto", first: int | None = None) ->
     for number, row in numbered:
         if len(row) not in widths:
             raise ClipFailed(f"{path.name} row {number} has {len(row)} numbers, not {wanted}")
+    if not numbered:
+        return Rows(np.zeros(0, np.int64), absent(0), np.zeros(0), np.zeros(0, np.int64))
     try:
-        table = np.array([row[:8] for _, row in numbered if len(row) >= 7] or None, np.float64)
+        table = np.array([row[:8] for _, row in numbered], np.float64)
     except ValueError:
         raise ClipFailed(f"{path.name} {_first_bad(numbered)}") from None
-    table = table.reshape(len(numbered), -1)
     found = _mot_rows(table) if is_mot else _vid_rows(table)
     found = replace(found, frame=found.frame - (int(is_mot) if first is None else first))
     _check(found, [number for number, _ in numbered], path.name)
