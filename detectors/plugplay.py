@@ -48,6 +48,7 @@ class PlugPlay:
         track_overlap: IoU above which the worse of two followed boxes goes.
         merge: IoU above which a followed box takes a detection's place; 0.3 and 0.7 in the paper.
         floor: least score of an answer.
+        untrained: take weights of a detector alone, to fit the tracker on it.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class PlugPlay:
         track_overlap: float = 0.7,
         merge: float = 0.7,
         floor: float = 0.03,
+        untrained: bool = False,
         backbone: Backbone = "hrnet",
         weights: Weights | None = None,
         device: str = "cpu",
@@ -74,7 +76,7 @@ class PlugPlay:
             device=device, seed=seed,
         )  # fmt: skip
         self.features: FrcnnFeatures = self.detector.features
-        self.head = tracker_head(self.features, weights, seed)
+        self.head = tracker_head(self.features, weights, seed, untrained)
         self.start((0, 0))
 
     def start(self, size: tuple[int, int]) -> None:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from vbench.core.boxes import Boxes, Image, clipped, from_corners, to_corners
+from vbench.core.errors import VBenchError
 from vbench.core.roles import Weights
 from vbench.nn.fpn import CHANNELS, FPN, resampled
 from vbench.nn.hrnet import HRNet, gathered
@@ -154,15 +155,28 @@ class FrcnnFeatures:
 
 
 def tracker_head(
-    features: FrcnnFeatures, weights: Weights | None = None, seed: int = 0
+    features: FrcnnFeatures,
+    weights: Weights | None = None,
+    seed: int = 0,
+    untrained: bool = False,
 ) -> PlugPlayHead:
-    """The tracker on these features: from its part of a checkpoint, or untrained."""
+    """The tracker on these features: from its part of a checkpoint, or untrained.
+
+    Raises:
+        VBenchError: the checkpoint is of a detector alone, and `untrained` does not allow that.
+    """
     with seeded(seed):
         head = PlugPlayHead(features.track_channels, features.width)
     if weights is not None:
         state = checkpoint(weights)
         own = {k.removeprefix(TRACKER): v for k, v in state.items() if k.startswith(TRACKER)}
-        load_into(head, own, weights.name)
+        if own:
+            load_into(head, own, weights.name)
+        elif not untrained:
+            raise VBenchError(
+                f"weights {weights.name} hold a detector without a tracker ({TRACKER}*); fit one: "
+                "vbench train plugplay-hrnet[untrained=1] --weights FILE --out FILE"
+            )
     return head.to(features.device).eval()
 
 
