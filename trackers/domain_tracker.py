@@ -100,6 +100,12 @@ class DomainTracker:
         """Features to learn the target from at first."""
         return self.features(boxes)
 
+    def embed(self, frame: Image, boxes: Boxes, target: Box) -> Tensor:
+        """Features of `boxes` (n, 4) where the target is at `target` (4,), to train the trunk."""
+        self.box, self.size = target, (frame.shape[1], frame.shape[0])
+        self.look(frame)
+        return self.features(boxes)
+
     def spent(self) -> dict[str, float]:
         """What this frame cost beyond `work()["track"]`, by the name of the work."""
         return {}

@@ -44,6 +44,7 @@ class MDNetwork(nn.Module):
         width: float = 1.0,
     ) -> None:
         super().__init__()
+        self.width = width
         self.trunk = VggM(layout, norm, convs, width)
         self.features = CELLS**2 * self.trunk.channels
         self.hidden = max(4, round(HIDDEN * width))
@@ -62,7 +63,7 @@ class MDNetwork(nn.Module):
         self.branches = nn.ModuleList(
             nn.Sequential(nn.Dropout(KEPT), nn.Linear(self.hidden, 2)) for _ in range(domains)
         )
-        draw(self.branches, 0.0)
+        draw(self.branches, self.width, 0.0)
         self.branches.to(device)
 
     def forward(self, features: Tensor, domain: int = 0) -> Tensor:
@@ -142,11 +143,14 @@ def linear(stage: nn.Module) -> nn.Linear:
     return next(layer for layer in stage.modules() if isinstance(layer, nn.Linear))
 
 
-def draw(module: nn.Module, bias: float) -> None:
-    """Draw connected layers from a narrow Gaussian, with one `bias`."""
+def draw(module: nn.Module, width: float, bias: float) -> None:
+    """Draw connected layers from a narrow Gaussian, with one `bias`.
+
+    It is wider where layers have fewer inputs than published, so that sums come out as large.
+    """
     for layer in module.modules():
         if isinstance(layer, nn.Linear):
-            nn.init.normal_(layer.weight, std=DEVIATION)
+            nn.init.normal_(layer.weight, std=DEVIATION / width**0.5)
             nn.init.constant_(layer.bias, bias)
 
 
@@ -168,9 +172,9 @@ def mdnetwork(
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
-        draw(network.fc4, HIDDEN_BIAS)
+        draw(network.fc4, width, HIDDEN_BIAS)
         if network.fc5 is not None:
-            draw(network.fc5, HIDDEN_BIAS)
+            draw(network.fc5, width, HIDDEN_BIAS)
     if weights is not None:
         path = next(iter(weights.files.values()))
         if is_matlab(path):

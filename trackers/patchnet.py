@@ -77,7 +77,7 @@ class PatchNet(TemplateMatching):
     def learn(self, frame: Image, corners: Boxes) -> None:
         """Turn the boxes' pixels into kernels, patches reweighted by frequency."""
         with torch.inference_mode():
-            crops = self._crops(frame, corners, TEMPLATE_PX)
+            crops = self.crops(frame, corners, TEMPLATE_PX)
             kernels = self.network.feature_layer(crops)
             self.kernels = self.sparse.fold(kernels) if self.sparse else kernels
         energy = kernels.square().sum(dim=(1, 2, 3, 4)) / kernels.shape[1]
@@ -103,7 +103,7 @@ class PatchNet(TemplateMatching):
         parts = []
         with torch.inference_mode():
             for some in [slice(None)] if coupled else in_turns(len(areas)):
-                crops = self._crops(frame, areas[some], self.search_px)
+                crops = self.crops(frame, areas[some], self.search_px)
                 parts.append(matcher.match(crops, self.kernels[some]))
         scores, offsets = (torch.cat(maps).cpu().numpy() for maps in zip(*parts, strict=True))
         return scores[:, 0], offsets
@@ -121,7 +121,8 @@ class PatchNet(TemplateMatching):
             Work("match", matcher.match, inputs, per_object=True, uncounted=("crops",)),
         )
 
-    def _crops(self, frame: Image, corners: Boxes, size: int) -> Tensor:
+    def crops(self, frame: Image, corners: Boxes, size: int) -> Tensor:
+        """Warp boxes x1 y1 x2 y2 (n, 4) to (n, 3, size, size), as the network takes them."""
         return affine_crops(frame, corners, size, self.align_corners, self.device)
 
     def _peaks(self, maps: Maps) -> Peaks:

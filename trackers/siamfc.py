@@ -164,6 +164,7 @@ class SiamFC:
         seed: int = 0,
     ) -> None:
         self.matcher = Matcher(scales, weights, device, seed)
+        self.network = self.matcher.network
 
     def start(self, frame: Image, box: Box) -> None:
         """Take the template from `box` (4,)."""

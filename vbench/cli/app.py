@@ -39,6 +39,7 @@ COMMANDS = {
     "doctor": "doctor",
     "cost": "cost",
     "profile": "profile",
+    "train": "train",
 }
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vbench.core.errors import VBenchError
+from vbench.nn.safetensors_file import read_safetensors
 
 MAX_BYTES = 2 << 30
 WRAPPERS = ("state_dict", "model", "shared_layers")
@@ -27,7 +28,13 @@ def read_state(path: Path) -> dict[str, Tensor]:
     if path.stat().st_size > MAX_BYTES:
         raise VBenchError(f"weights {path.name} are larger than 2 GiB; name a smaller file")
     try:
-        loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
+        loaded: Any = (
+            read_safetensors(path)
+            if path.suffix == ".safetensors"
+            else torch.load(path, map_location="cpu", weights_only=True)
+        )
+    except VBenchError:
+        raise
     except Exception as error:
         reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
         raise VBenchError(
