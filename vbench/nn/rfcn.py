@@ -190,11 +190,3 @@ def read_detections(found: Found, scale: float, size: tuple[int, int], floor: fl
 def image_size(short: int = SHORT_PX) -> tuple[int, int]:
     """Height and width of the image that costs are stated for: 600 x 1000."""
     return short, round(LONG_PX * short / SHORT_PX)
-
-
-def rfcn_weight_names(network: nn.Module) -> dict[str, str]:
-    """Published name -> our key for every tensor of `network`.
-
-    A layer keeps its published name, so `trunk.resnet.conv1.weight` was `conv1_weight`.
-    """
-    return {"_".join(key.split(".")[-2:]): key for key in network.state_dict()}

@@ -2,7 +2,7 @@
 
 Ren et al., Faster R-CNN, NIPS 2015; Shrivastava et al., Training Region-based Object Detectors with
 Online Hard Example Mining, CVPR 2016; Lin et al., Focal Loss, ICCV 2017; numbers of
-msracver/Deep-Feature-Flow (lib/rpn/rpn.py, lib/rpn/../core/rcnn.py, operator_py/
+msracver/Deep-Feature-Flow (lib/rpn/rpn.py, dff_rfcn/core/rcnn.py, operator_py/
 box_annotator_ohem.py, config.py). Boxes are corners x1 y1 x2 y2 of whole pixels, inclusive.
 """
 
