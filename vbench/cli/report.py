@@ -33,12 +33,13 @@ def report(
     plot: Annotated[
         str | None,
         typer.Option(
-            help="tradeoff, interval, success, precision, ar, eao, latency, attributes or timeline."
+            help="tradeoff, interval, success, precision, ar, eao, latency, attributes, timeline "
+            "or updates."
         ),
     ] = None,
     x: Annotated[str | None, typer.Option(help="Column on the cost axis of the plot.")] = None,
     y: Annotated[str | None, typer.Option(help="Column on the accuracy axis of the plot.")] = None,
-    clip: Annotated[str | None, typer.Option(help="Clip of the timeline.")] = None,
+    clip: Annotated[str | None, typer.Option(help="Clip of the timeline or the updates.")] = None,
     published: Annotated[
         bool, typer.Option("--published", help="Papers' points in the trade-off, hollow.")
     ] = False,

@@ -23,8 +23,10 @@ from vbench.report.sweeps import read_axis, sweep_table
 from vbench.report.tables import Cell, cells, per_attribute
 from vbench.report.timeline import timeline
 from vbench.report.tradeoff import tradeoff
+from vbench.report.updates import update_table, updates
 from vbench.report.vot_accuracy import supervised_score
 from vbench.report.vot_plots import accuracy_robustness, expected_overlap
+from vbench.store.files import write_atomically
 from vbench.store.run_folder import Manifest, RunFolder
 
 # Protocols whose runs have failures and restarts.
@@ -75,7 +77,12 @@ def draw(wish: Wish, plot: str, out: Path | None = None) -> list[Path]:
         raise UnknownName("plot", plot, PLOTS)
     figure = PLOTS[plot](wish)
     name = plot if wish.clip is None else f"{plot}-{wish.clip}"
-    return save(figure, (out or wish.folder.path / "plots") / name)
+    stem = (out or wish.folder.path / "plots") / name
+    written = save(figure, stem)
+    if plot in TABLES:
+        written.append(stem.with_name(f"{name}.csv"))
+        write_atomically(written[-1], TABLES[plot](wish).to_csv(index=False).encode())
+    return written
 
 
 def _tradeoff(wish: Wish) -> Any:
@@ -121,17 +128,27 @@ def _interval(wish: Wish) -> Any:
     return interval(sweep_table(wish.folder), axis, wish.title, wish.y)
 
 
-def _timeline(wish: Wish) -> Any:
+def _one_clip(wish: Wish) -> tuple[str, dict[str, Trace]]:
+    """The clip that was wished for (the first one otherwise), and its traces by method."""
     clip = wish.clip or next(iter(wish.manifest.clips))
     if clip not in wish.manifest.clips:
         raise UnknownName("clip in this run", clip, wish.manifest.clips)
-    traces = {
+    return clip, {
         method: cell.trace
         for method, own in wish.cells().items()
         for cell in own
         if cell.clip == clip and cell.trace is not None
     }
+
+
+def _timeline(wish: Wish) -> Any:
+    clip, traces = _one_clip(wish)
     return timeline(wish.folder.truth(clip), traces, f"{wish.manifest.suite}, {clip}")
+
+
+def _of_updates(wish: Wish, made: Callable[[dict[str, Trace], str], Any]) -> Any:
+    clip, traces = _one_clip(wish)
+    return made(traces, f"{wish.manifest.suite}, {clip}")
 
 
 def _attributes(wish: Wish) -> Any:
@@ -148,4 +165,9 @@ PLOTS: Mapping[str, Callable[[Wish], Any]] = {
     "latency": lambda wish: latencies(wish.traces(), wish.title),
     "attributes": _attributes,
     "timeline": _timeline,
+    "updates": lambda wish: _of_updates(wish, updates),
+}
+# Tables that are written beside a plot.
+TABLES: Mapping[str, Callable[[Wish], pd.DataFrame]] = {
+    "updates": lambda wish: _of_updates(wish, update_table),
 }
