@@ -5,10 +5,16 @@ import numpy as np
 import pytest
 import torch
 
+from vbench.core.clip import Clip
+from vbench.core.policy import Every
 from vbench.core.roles import VideoDetector, Weights
+from vbench.core.trace import Kind
 from vbench.cost.unit_costs import unit_costs
 from vbench.detectors import plugplay
 from vbench.detectors.plugplay import PlugPlay, believed, newcomers
+from vbench.detectors.seq_nms import SeqTrackNms
+from vbench.run.loop import run_clip
+from vbench.run.stepper import VideoDetectorStepper
 
 TINY = {"width": 1 / 16, "short_px": 64, "classes": 3}
 SIZE = (128, 64)
@@ -230,3 +236,24 @@ def test_a_frame_in_between_costs_less_than_a_key() -> None:
     costs = unit_costs(PlugPlay(**TINY))
     assert costs.inter.per_call < costs.key.per_call
     assert 0 < costs.inter.per_object < costs.key.per_object
+
+
+class Recording:
+    """Seq-Track-NMS that keeps what it was told."""
+
+    def apply(self, clip):
+        raise AssertionError("nothing was followed")
+
+    def apply_tracked(self, clip, predicted):
+        self.told = [len(found.boxes) for found in clip], [len(boxes) for boxes in predicted]
+        return SeqTrackNms().apply_tracked(clip, predicted)
+
+
+def test_seq_track_nms_is_told_where_the_objects_of_each_frame_went() -> None:
+    method, post = PlugPlay(**TINY, proposals=20, floor=0.2, kept=0.1), Recording()
+    clip = Clip("noise", [noise(seed) for seed in range(5)], known_size=SIZE)
+    trace = run_clip(VideoDetectorStepper(method, [post]), Every(), clip, lambda: 0.0)
+    assert (trace.kind == Kind.KEY).all()
+    answered, followed = post.told
+    assert followed == answered[:4]
+    assert trace.objects.sum() <= sum(answered)
