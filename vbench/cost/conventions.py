@@ -8,7 +8,7 @@ from typing import Any
 
 from vbench.core.errors import UnknownName
 from vbench.core.roles import Work
-from vbench.cost.macs import NAN, Count, count, torch_flops, traced
+from vbench.cost.macs import NAN, Count, by_shapes_only, count, torch_flops, traced
 
 # Operators of fvcore's table that are multiply-accumulates of a network's layers.
 LAYERS = frozenset(
@@ -65,7 +65,7 @@ def torch_count(works: Sequence[Work]) -> Count:
     """What torch.utils.flop_counter prints: two for each multiply-accumulate, layers only."""
 
     def counted(module: Any, inputs: Sequence[Any]) -> Count:
-        by_op = torch_flops(module, inputs)
+        by_op = torch_flops(*_light(module, inputs))
         return Count(sum(by_op.values()), counter="torch", by_op=by_op)
 
     return _by_module(works, counted)
@@ -73,7 +73,16 @@ def torch_count(works: Sequence[Work]) -> Count:
 
 def thop_count(works: Sequence[Work]) -> Count:
     """What thop 0.0.31 prints: by module, blind to functions, 2 for each normed value."""
-    return _by_module(works, thop_module)
+    return _by_module(works, lambda module, inputs: thop_module(*_light(module, inputs)))
+
+
+def _light(module: Any, inputs: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
+    """Give a large network to a tool that reads shapes only as shapes only."""
+    if not by_shapes_only(module, inputs):
+        return module, inputs
+    from vbench.cost.shapes import on_meta
+
+    return on_meta(module, inputs)
 
 
 def _by_module(works: Sequence[Work], counted: Callable[[Any, Sequence[Any]], Count]) -> Count:

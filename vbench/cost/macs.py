@@ -116,13 +116,18 @@ def count_module(module: Any, inputs: Sequence[Any]) -> Count:
     return Count(total, uncounted=(seen,), counter="torch/2", by_op=by_op, by_module={"": total})
 
 
-def _from_shapes(module: Any, inputs: Sequence[Any]) -> Count | None:
-    """Count a network of large inputs on the meta device; None where that cannot follow it."""
+def by_shapes_only(module: Any, inputs: Sequence[Any]) -> bool:
+    """Tell whether a module has no numbers to compute with, or would compute for long."""
     from torch import Tensor, nn
 
     tensors = [x for x in inputs if isinstance(x, Tensor)]
     shaped = any(x.is_meta for x in tensors) or sum(x.numel() for x in tensors) >= LARGE
-    if not shaped or not isinstance(module, nn.Module):
+    return shaped and isinstance(module, nn.Module)
+
+
+def _from_shapes(module: Any, inputs: Sequence[Any]) -> Count | None:
+    """Count a network of large inputs on the meta device; None where that cannot follow it."""
+    if not by_shapes_only(module, inputs):
         return None
     from vbench.cost.shapes import count_shapes
 
