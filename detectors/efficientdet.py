@@ -21,12 +21,15 @@ from vbench.nn.efficientdet import PER_CELL, EfficientDetD0, boxes_of, pyramid_a
 from vbench.nn.nms import nms
 from vbench.nn.state import load_into, read_state, seeded
 
+from .coco_vid_classes import coco_names_by_number, vid_index_of
 from .efficientdet_keys import native
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 # Classes of ImageNet VID.
 CLASSES = 30
 SIDE_STEP = 128
+# Of COCO's annotation files, ten of them unused.
+COCO_NUMBERS = 90
 # Candidates that effdet takes, and most that suppression gets of either rule.
 CANDIDATES = 5000
 MOST = 100
@@ -44,6 +47,8 @@ class EfficientDet:
             pairs of anchor and class, then 100 detections (effdet).
         floor: least score of `best`.
         overlap: IoU above which the worse of two boxes of a class goes.
+        labels: `own` are the network's, `vid` turns COCO's 90 into those of ImageNet VID and leaves
+            out what VID does not know; `auto` is `vid` for 90 classes, as published weights have.
     """
 
     def __init__(
@@ -54,6 +59,7 @@ class EfficientDet:
         select: Literal["best", "top"] = "best",
         floor: float = 0.05,
         overlap: float = 0.5,
+        labels: Literal["auto", "own", "vid"] = "auto",
         weights: Weights | None = None,
         device: str = "cpu",
         seed: int = 0,
@@ -67,6 +73,7 @@ class EfficientDet:
         self.classes, self.width, self.side_px = classes or found, width, side_px
         self.select, self.floor, self.overlap = select, floor, overlap
         self.device = device
+        self.columns, self.labels = _columns(self.classes, labels)
         with seeded(seed):
             self.network = EfficientDetD0(self.classes, width)
         if weights is not None and state is not None:
@@ -108,10 +115,11 @@ class EfficientDet:
 
     def _candidates(self, logits: Tensor, codes: Tensor) -> tuple[Floats, Floats, Ints]:
         """Corners, scores and labels of what goes into the suppression."""
+        logits = logits[:, self.columns]
         if self.select == "top":
             flat = logits.flatten()
             chosen = _best(flat, CANDIDATES)
-            anchor, label = chosen // self.classes, chosen % self.classes
+            anchor, label = chosen // len(self.labels), chosen % len(self.labels)
             scores = flat[chosen]
         else:
             best, labels = logits.max(dim=1)
@@ -125,8 +133,23 @@ class EfficientDet:
         return (
             corners.double().cpu().numpy(),
             scores.double().cpu().numpy(),
-            label.cpu().numpy().astype(np.int64),
+            self.labels[label.cpu().numpy()],
         )
+
+
+def _columns(classes: int, labels: str) -> tuple[list[int], Ints]:
+    """Outputs of the network that count, and the class that each of them is answered as."""
+    if labels == "own" or (labels == "auto" and classes != COCO_NUMBERS):
+        return list(range(classes)), np.arange(classes)
+    if classes != COCO_NUMBERS:
+        raise VBenchError(
+            f"efficientdet-d0[labels=vid]: COCO has {COCO_NUMBERS} classes, the network {classes}; "
+            "take labels=own"
+        )
+    # Output 0 is number 1 of COCO's files.
+    answered = vid_index_of(coco_names_by_number()[1:])
+    columns = np.flatnonzero(answered >= 0)
+    return columns.tolist(), answered[columns]
 
 
 def _state(weights: Weights | None) -> dict[str, Tensor] | None:

@@ -191,6 +191,22 @@ def test_seeds_make_the_weights_and_nothing_untrained_is_sure(frame) -> None:
     assert isinstance(first, Detector)
 
 
+def test_cocos_numbers_are_answered_as_classes_of_vid(frame) -> None:
+    given = {"classes": 90, "width": TINY, "side_px": 128, "select": "top", "overlap": 1.0}
+    as_vid, own = EfficientDet(**given), EfficientDet(**given, labels="own")
+    # COCO's number 18 is dog, VID's class 8; its number 1 is person, which VID does not know.
+    for detector in (as_vid, own):
+        with torch.no_grad():
+            detector.network.class_net.predict.conv_pw.bias.fill_(-50)
+            for anchor in range(9):
+                detector.network.class_net.predict.conv_pw.bias[anchor * 90 + 17] = 2
+                detector.network.class_net.predict.conv_pw.bias[anchor * 90] = 3
+    assert set(own.detect(frame).labels) == {0}
+    assert set(as_vid.detect(frame).labels) == {8}
+    with pytest.raises(VBenchError, match="labels=own"):
+        EfficientDet(**(given | {"classes": 80}), labels="vid")
+
+
 @pytest.mark.parametrize("side", [0, 100, 130])
 def test_sides_must_fit_the_pyramid(side) -> None:
     with pytest.raises(VBenchError, match="multiple of 128"):
