@@ -1,4 +1,4 @@
-"""The zero-motion propagator: PatchNet paper, Table 4, "Dummy", done without its error of never re-centring."""
+"""The zero-motion propagator of PatchNet's Table 4, "Dummy", re-centred at each keyframe."""
 
 from __future__ import annotations
 

@@ -18,13 +18,16 @@ def test_a_contact_sheet_has_the_frames_asked_for(capsys, tmp_path) -> None:
     ran = vbench(capsys, "show", "calm", "--tiles", 6, "--out", "sheet.png", "--json")
     assert ran.json["written"] == "sheet.png"
     image = cv2.imread("sheet.png")
+    assert image is not None
     assert image.shape[:2] == (2 * 240, 4 * 320)
 
 
 def test_boxes_are_drawn_where_they_were_answered(capsys) -> None:
     vbench(capsys, "show", "calm", "--tiles", 1, "--methods", "hold", "--out", "one.png")
     box = RunFolder(Path("results/synth-sot")).truth("calm").truth[0]
-    image = cv2.imread("one.png")[:240, :320, ::-1].astype(int)
+    sheet = cv2.imread("one.png")
+    assert sheet is not None
+    image = sheet[:240, :320, ::-1].astype(int)
     # The method's blue lies over the truth's white along the left edge of the first box.
     y, x = round(box[1] + box[3] / 2), round(box[0])
     edge = image[y, x - 2 : x + 3]

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -76,14 +78,15 @@ def test_a_4k_frame_is_survived(tracker) -> None:
 def test_reseating_moves_the_search(tracker) -> None:
     if not isinstance(tracker, Reseatable):
         pytest.skip("cannot be told where its target went")
-    tracker.start(frame(), BOX.copy())
+    both: Any = tracker
+    both.start(frame(), BOX.copy())
     moved = BOX + [9.0, 6, 0, 0]
     seat = tracker.reseat(moved.copy())
     around = moved if seat is None else np.asarray(seat)
     assert np.abs(around[:2] + around[2:] / 2 - moved[:2] - moved[2:] / 2).max() <= 1.0
     # A frame like the first but carried along: the best place is where the search now is.
     carried = np.roll(np.roll(frame(), 9, axis=1), 6, axis=0)
-    box = np.asarray(tracker.track(carried)[0])
+    box = np.asarray(both.track(carried)[0])
     assert np.isfinite(box).all()
 
 

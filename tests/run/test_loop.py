@@ -95,9 +95,15 @@ def test_prefetching_changes_no_answer() -> None:
     assert plain.boxes.tobytes() == ahead.boxes.tobytes()
 
 
+class KeepsAll(DetectorStepper):
+    """Keeps objects outside the frame, where the scripted boxes are."""
+
+    def accept(self, answer):
+        return answer
+
+
 def test_detections_are_carried_with_the_scores_of_their_keyframe() -> None:
-    stepper = DetectorStepper(Sightings([3, 9, 2, 9]), Carrier([1, 1, 1, 1]))
-    stepper.accept = lambda answer: answer  # the scripted boxes lie outside the frame
+    stepper = KeepsAll(Sightings([3, 9, 2, 9]), Carrier([1, 1, 1, 1]))
     trace = run(stepper, Fixed(2), 4)
     assert [Kind(k) for k in trace.kind] == [Kind.KEY, Kind.INTER, Kind.KEY, Kind.INTER]
     assert trace.objects.tolist() == [3, 3, 2, 2]
@@ -112,8 +118,7 @@ def test_objects_that_leave_the_frame_are_dropped() -> None:
 
 
 def test_decay_rescores_carried_objects() -> None:
-    stepper = DetectorStepper(Sightings([1, 0, 0]), Carrier([1, 1, 1]))
-    stepper.accept = lambda answer: answer
+    stepper = KeepsAll(Sightings([1, 0, 0]), Carrier([1, 1, 1]))
     trace = run(stepper, parse_policy("decay:9:0.5"), 3)
     assert trace.scores == pytest.approx([0.9, 0.45, 0.225])
 

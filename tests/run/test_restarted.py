@@ -4,6 +4,7 @@ import pytest
 from tests.run.scripted import Carrier, Walker, clip
 from vbench.core.errors import UnknownName, VBenchError
 from vbench.core.policy import Every, Fixed
+from vbench.core.roles import Propagated
 from vbench.core.suite import Card, Suite
 from vbench.core.trace import Kind
 from vbench.core.vot_run import Code, run_in
@@ -30,6 +31,19 @@ class Drifter(Walker):
         self.left -= 1
         box = self.home if self.left >= 0 else self.home + [40.0, 0, 0, 0]
         return estimate._replace(box=box)
+
+
+class Still(Carrier):
+    """Carries boxes to where they are."""
+
+    def propagate(self, frame) -> Propagated:
+        return Propagated(self.boxes, np.ones(1))
+
+
+def codes(trace) -> list[int]:
+    run = run_in(trace)
+    assert run is not None
+    return run.codes.tolist()
 
 
 def test_a_failure_skips_frames_and_starts_again() -> None:
@@ -59,20 +73,18 @@ def test_costs_are_those_of_what_really_ran() -> None:
 
 
 def test_a_skip_frame_method_restarts_with_a_fresh_gap() -> None:
-    stepper = TrackerStepper(Drifter(3), Carrier(np.ones(20)))
-    stepper.propagator.propagate = lambda frame: (stepper.propagator.boxes, np.ones(1))
+    stepper = TrackerStepper(Drifter(3), Still(np.ones(20)))
     trace = run_restarted(stepper, Fixed(2), clip(9), FakeClock().now, "vot-supervised")
     names = [Kind(k).name for k in trace.kind]
     assert names == ["START", "INTER", "KEY", "INTER", "KEY", "INTER", "KEY", "INTER", "KEY"]
-    codes = run_in(trace).codes.tolist()
-    assert codes == [Code.START] + [Code.REGION] * 7 + [Code.FAILURE]
+    assert codes(trace) == [Code.START] + [Code.REGION] * 7 + [Code.FAILURE]
 
 
 def test_unsupervised_never_looks_at_the_truth() -> None:
     trace = run_restarted(
         TrackerStepper(Drifter(3)), Every(), clip(14), FakeClock().now, "vot-unsupervised"
     )
-    assert run_in(trace).codes.tolist() == [Code.START] + [Code.REGION] * 13
+    assert codes(trace) == [Code.START] + [Code.REGION] * 13
 
 
 def suite(task="sot", protocol="ope") -> Suite:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ def nothing(part: str, name: str):
 
 
 def answers(text: str):
-    tracker = compose(plan(text), nothing).stepper.tracker
+    tracker: Any = compose(plan(text), nothing).stepper.parts()[0]
     tracker.start(frame(), BOX.copy())
     return np.array([tracker.track(frame(s))[0] for s in (2.0, 4.0)])
 
@@ -21,7 +23,7 @@ def test_layers_in_bf16_answer_nearly_the_same() -> None:
     plain, tuned = answers("siamfc[scales=1]"), answers("siamfc[scales=1,dtype=bf16]")
     # bf16 has 8 bits of mantissa: answers differ, by less than a cell of the response.
     assert np.abs(plain - tuned).max() < 8
-    tracker = compose(plan("siamfc[scales=1,dtype=bf16]"), nothing).stepper.tracker
+    tracker = compose(plan("siamfc[scales=1,dtype=bf16]"), nothing).stepper.parts()[0]
     layers = [m for net in networks_of(tracker) for m in net.modules() if hasattr(m, "kernel_size")]
     dtypes = {str(m.weight.dtype) for m in layers if getattr(m, "weight", None) is not None}
     assert dtypes == {"torch.bfloat16"}

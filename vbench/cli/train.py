@@ -12,6 +12,8 @@ import typer
 from vbench.core.errors import VBenchError
 
 if TYPE_CHECKING:
+    from vbench.core.suite import Suite
+    from vbench.run.request import Request
     from vbench.train.loop import EachStep
 
 
@@ -38,6 +40,9 @@ def train(
     data: Annotated[Path | None, typer.Option(help="Folder with the suite's images.")] = None,
     annotations: Annotated[
         Path | None, typer.Option(help="Folder with annotations that lie apart.")
+    ] = None,
+    of: Annotated[
+        str | None, typer.Option(help="With dort: the method whose cheap half is scheduled.")
     ] = None,
     clips: Annotated[str | None, typer.Option(help="Only these clips, by commas.")] = None,
     limit: Annotated[int | None, typer.Option(help="At most so many clips.")] = None,
@@ -70,6 +75,9 @@ def train(
     )  # fmt: skip
     name = parsed.base.name
     chosen = request.open_suite().with_images().only(named_clips(clips), limit)
+    if name == "dort":
+        _scheduler(request, chosen, of, out, quiet, json)
+        return
     about = f"{method} on {chosen.name} ({chosen.digest[:12]}), batch {batch or 'published'}"
     course = Course(steps, seed, rate, max(every, 0), about)
     set_threads(request.threads)
@@ -89,6 +97,29 @@ def train(
                     "written": written})  # fmt: skip
     elif not quiet:
         messages().print(f"written: {', '.join(written)}; use: --weights {known}={out}")
+
+
+def _scheduler(
+    request: Request, suite: Suite, of: str | None, out: Path, quiet: bool, json: bool
+) -> None:
+    from vbench.cli.app import messages, print_json
+    from vbench.run.compose import compose, plan
+    from vbench.run.scheduler import as_json, fitted, samples
+    from vbench.store.files import write_atomically
+
+    if of is None:
+        raise VBenchError("dort schedules a method: name it, such as --of blobs+lk@fixed:10")
+    composed = compose(plan(of), request.finder.weights_for, device=request.device)
+    k = composed.policy.interval_max or 10
+    found = samples(composed, suite, k)
+    scheduler = fitted(found)
+    write_atomically(out, as_json(scheduler, composed.name, suite, k, found).encode())
+    if json:
+        print_json({"schema": 1, "method": f"dort of {composed.name}", "samples": len(found.right),
+                    "rightly_tracked": found.right.mean(), "written": [str(out)]})  # fmt: skip
+    elif not quiet:
+        share = f"{found.right.mean():.0%} of {len(found.right)} carried boxes were right"
+        messages().print(f"{share}; written: {out}; use it as @dort:0.5:{k}:{out}")
 
 
 @contextmanager
