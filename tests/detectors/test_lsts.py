@@ -309,7 +309,16 @@ def test_aggregation_is_a_softmax_over_frames_of_cosines():
         assert torch.allclose(detector._mixed(own, image), wanted, atol=1e-5)
 
 
-def test_keys_in_the_middle_are_refused_with_the_reason():
-    with pytest.raises(VBenchError, match="key_position=middle.*use key_position=first") as caught:
-        Lsts(key_position="middle", **TINY)
-    assert "\n" not in str(caught.value)
+def test_numbers_that_make_no_sense_are_refused():
+    for given in ({"locations": 0}, {"memory_rate": 1.5}, {"width": 0}):
+        with pytest.raises(VBenchError, match="give") as caught:
+            Lsts(**{**TINY, **given})
+        assert "\n" not in str(caught.value)
+
+
+def test_keys_in_the_middle_run_under_their_policy():
+    from vbench.core.policy import parse_policy
+
+    order = parse_policy("fixed_middle:10").order(24).tolist()
+    # The released tester: key = 4 + 10 i, the last one inside the clip.
+    assert [order[0], order[10], order[20]] == [4, 14, 23]

@@ -49,6 +49,10 @@ def test_keyframes_stand_before_their_frame_in_the_published_distances():
     assert {last - new for _, new, last in inner} == set(range(10))
     assert {last - old for old, _, last in inner} == set(range(10, 15))
     assert all(0 <= old <= new <= last for old, new, last in drawn)
+    middle = [drawn_frames(rng, 100, 3, middle=True) for _ in range(400)]
+    inner = [(old, new, last) for old, new, last in middle if 10 <= last < 95]
+    assert {new - last for _, new, last in inner} == set(range(-5, 5))
+    assert {old - last for old, _, last in inner} == set(range(-10, -5))
     pairs = [drawn_frames(rng, 100, 2) for _ in range(400)]
     assert {last - key for key, last in pairs if last >= 9} == set(range(10))
     assert len(drawn_frames(rng, 5, 1)) == 1

@@ -32,9 +32,11 @@ RATE, MOMENTUM, DECAY, CLIP = 2.5e-4, 0.9, 5e-4, 35.0
 OFFSET_SPEED = 2.5
 # The rate falls to a tenth after two thirds of the published 2 epochs.
 DROP_AFTER, DROP = 2 / 3, 0.1
-# How far before a frame its keyframe stands (DFF), and an old and a new one (LSTS, causal).
+# How far before a frame its keyframe stands (DFF), and a new and an old one (LSTS; the released
+# configuration has them in the middle of segments of 10).
 DFF_BEFORE = (0, 9)
-LSTS_NEW_BEFORE, LSTS_OLD_BEFORE = (0, 9), (10, 14)
+LSTS_BEFORE = ((0, 9), (10, 14))
+MIDDLE_BEFORE = ((-4, 5), (6, 10))
 
 
 # What published weights keep, besides the norms.
@@ -113,7 +115,8 @@ class DetectionRecipe:
 
     def _sample_loss(self, rng: Generator) -> Tensor:
         clip = self.clips[int(rng.integers(len(self.clips)))]
-        indices = drawn_frames(rng, len(clip), self.detector.frames_a_sample)
+        middle = getattr(self.detector, "key_position", "first") == "middle"
+        indices = drawn_frames(rng, len(clip), self.detector.frames_a_sample, middle)
         mirrored = bool(rng.integers(2))
         images: dict[int, Tensor] = {}
         scale = 1.0
@@ -146,19 +149,22 @@ class DetectionRecipe:
         return loss + hard_region_loss(scores, deltas, wanted, deltas.new_tensor(BOX_STDS))
 
 
-def drawn_frames(rng: Generator, length: int, count: int) -> tuple[int, ...]:
-    """Frames of a sample, the one that is learnt from last, keyframes before it in order.
+def drawn_frames(rng: Generator, length: int, count: int, middle: bool = False) -> tuple[int, ...]:
+    """Frames of a sample, keyframes in order, then the one that is learnt from.
 
-    Keyframes stand where they would be found when frames come one by one; those before the clip's
-    first frame are its first frame.
+    Keyframes stand where they would be found when frames come one by one, or for `middle` where
+    segments have theirs in the middle. Those outside the clip are its first or last frame.
     """
     last = int(rng.integers(length))
     if count == 1:
         return (last,)
     if count == 2:
         return max(0, last - int(rng.integers(DFF_BEFORE[0], DFF_BEFORE[1] + 1))), last
-    new = max(0, last - int(rng.integers(LSTS_NEW_BEFORE[0], LSTS_NEW_BEFORE[1] + 1)))
-    old = max(0, last - int(rng.integers(LSTS_OLD_BEFORE[0], LSTS_OLD_BEFORE[1] + 1)))
+    new_before, old_before = MIDDLE_BEFORE if middle else LSTS_BEFORE
+    new, old = (
+        min(max(0, last - int(rng.integers(low, high + 1))), length - 1)
+        for low, high in (new_before, old_before)
+    )
     return old, new, last
 
 
