@@ -31,14 +31,20 @@ types: setup
 
 # The regression gate on the embedded suites, against results/reference/.
 GATE_SOT := hold,kcf,mosse,full-template,kcf+dummy@fixed:5,kcf+kcf@online:0.5:5,kcf+full-template@fixed:3,kcf+patch-aggregation@online:0.8:5
+GATE_VID := blobs,blobs+soft-nms,blobs+seq-nms,blobs+dummy@fixed:5,blobs+kalman@decay:5:0.9,blobs+lk@fixed:5,blobs+full-template@online:0.5:5,blobs+kcf@adaptive:move:0.3:5
 GATE := --no-timing --jobs 2 --again always --quiet
 
 check: setup
 	$(BIN)/vbench run --suite synth-sot --methods $(GATE_SOT) $(GATE) --out results/gate-sot
 	$(BIN)/vbench check results/gate-sot --strict --cost-tolerance 2%
+	$(BIN)/vbench run --suite synth-vid --methods $(GATE_VID) $(GATE) --out results/gate-vid
+	$(BIN)/vbench check results/gate-vid --strict --cost-tolerance 2%
 
 bench: setup
 	@set -e; for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file; done
+
+fit: setup
+	$(BIN)/python tests/benchmarks/fit_trackers.py
 
 docs: setup reference
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
