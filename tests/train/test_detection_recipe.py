@@ -110,6 +110,16 @@ def test_identical_frames_bypass_what_joins_frames():
             assert torch.equal(joint, alone)
 
 
+def test_a_sample_that_only_runs_layers_that_stay_changes_nothing():
+    made = recipe(Lsts)
+    made.clips = [clip(1)]
+    for name, parameter in made.module.named_parameters():
+        parameter.requires_grad_(name == "init_offset")
+    before = made.module.init_offset.clone()
+    assert len(fit(made, Course(1, rate=0.01))) == 1
+    assert torch.equal(made.module.init_offset, before)
+
+
 def test_locations_learn_faster_and_fixed_ones_do_not_move():
     made = recipe(Lsts)
     rates = {
