@@ -62,6 +62,7 @@ DETECTORS: dict[str, Entry] = {
         "dt:DetectAndTrack",
         "R-FCN with a correlation head that tracks boxes to the next frame; rescored tracks",
         "Feichtenhofer et al., ICCV 2017",
+        weights="dt",
     ),
     "lsts": Entry(
         "lsts:Lsts",
