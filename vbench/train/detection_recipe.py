@@ -107,7 +107,8 @@ class DetectionRecipe:
             return loss
         # Only layers that stay took part: a clip's first frame has no keyframe but itself.
         fitted = [p for p in self.module.parameters() if p.requires_grad]
-        return loss + sum(p.flatten()[0] for p in fitted) * 0
+        nothing: Tensor = torch.stack([p.flatten()[0] for p in fitted]).sum() * 0
+        return loss + nothing
 
     def prepare_step(self) -> None:
         """Bound the gradients' norm."""
