@@ -4,6 +4,7 @@ import pytest
 from vbench.core.roles import Propagator, Sharing
 from vbench.detectors.frcnn import FasterRcnn
 from vbench.run.compose import compose, plan
+from vbench.run.tally import parameters_m
 from vbench.trackers.plugplay import PlugPlayPropagator
 
 TINY = {"width": 1 / 16, "short_px": 64, "classes": 3}
@@ -71,3 +72,19 @@ def test_video_detector_answers_every_frame_unless_told_otherwise() -> None:
     small = "[width=0.0625,short_px=64,classes=3]"
     assert plan(f"plugplay-hrnet{small}").policy.interval_max == 1
     assert plan(f"plugplay-hrnet{small}@fixed:4").policy.interval_max == 4
+
+
+def test_shared_networks_are_counted_once() -> None:
+    small = "[width=0.0625,short_px=64,classes=3]"
+    alone, both, video = (
+        parameters_m(compose(plan(text), lambda part, name: None).stepper)
+        for text in (
+            f"frcnn-hrnet{small}",
+            f"frcnn-hrnet{small}+plugplay{small}",
+            f"plugplay-hrnet{small}",
+        )
+    )
+    head = PlugPlayPropagator(**TINY).head
+    tracker = sum(p.numel() for p in head.parameters()) / 1e6
+    assert both == pytest.approx(alone + tracker)
+    assert video == pytest.approx(both)

@@ -17,7 +17,9 @@ def unit_costs(stepper: Stepper) -> UnitCosts:
 
 def parameters_m(stepper: Stepper) -> float | None:
     """Millions of parameters in all networks of a method, None where it has no network."""
-    total = sum(_parameters(part) for part in stepper.parts())
+    # A propagator may share the detector's network.
+    met: set[int] = set()
+    total = sum(_parameters(part, met) for part in stepper.parts())
     return total / 1e6 if total else None
 
 
@@ -28,8 +30,10 @@ def memory_mb(device: str) -> float:
     return peak_memory_mb(device)
 
 
-def _parameters(part: Any) -> int:
+def _parameters(part: Any, met: set[int]) -> int:
     stated = getattr(part, "parameter_count", None)
     if stated is not None:
         return int(stated() if callable(stated) else stated)
-    return sum(int(p.numel()) for network in networks_of(part) for p in network.parameters())
+    networks = [network for network in networks_of(part) if id(network) not in met]
+    met |= {id(network) for network in networks}
+    return sum(int(p.numel()) for network in networks for p in network.parameters())

@@ -6,7 +6,7 @@ like any other variant. A model that has a parameter of that name itself gets it
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,14 +74,20 @@ def split(
 
 
 def networks_of(model: Any, depth: int = 3) -> Iterator[Any]:
-    """Yield the torch networks among a model's attributes, and those of its parts."""
+    """Yield the torch networks among a model's attributes, and those of its parts, each once."""
     import torch
 
+    met: set[int] = set()
     for value in getattr(model, "__dict__", {}).values():
+        found: Iterable[Any] = ()
         if isinstance(value, torch.nn.Module):
-            yield value
+            found = (value,)
         elif depth and hasattr(value, "__dict__") and not isinstance(value, type):
-            yield from networks_of(value, depth - 1)
+            found = networks_of(value, depth - 1)
+        for network in found:
+            if id(network) not in met:
+                met.add(id(network))
+                yield network
 
 
 def _cast(network: Any, dtype: str) -> None:
