@@ -45,6 +45,7 @@ bench: setup
 
 fit: setup
 	$(BIN)/python tests/benchmarks/fit_trackers.py
+	$(BIN)/python tests/benchmarks/fit_lsts.py
 
 docs: setup reference
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
