@@ -19,7 +19,7 @@ from vbench.core.roles import Weights, Work, WorkTable
 from vbench.nn.box_samples import Sampler
 
 from .domain_tracker import DomainTracker, Recipe, check_network
-from .mdnet_network import mdnetwork
+from .mdnet_network import is_published_matlab, mdnetwork
 from .mdnet_update import TORCH, Lesson
 
 PATCH_PX, PADDING_PX, OUTSIDE = 107, 16, 128
@@ -46,7 +46,7 @@ class MDNet(DomainTracker):
         convs: convolutions of the trunk, 3 or 5.
         fcs: connected layers, 3 or 2.
         regression: refine the answer by box regression.
-        norm: the local normalisation of the weights' origin.
+        norm: the local normalisation: that of the weights' origin, MATLAB or not, if `auto`.
         stop: end an update once its loss is below this, as FDN does; None never does.
         candidates: boxes that are scored in a frame.
         samples: share of the published numbers of samples that is drawn to learn from.
@@ -59,7 +59,7 @@ class MDNet(DomainTracker):
         convs: int = 3,
         fcs: int = 3,
         regression: bool = True,
-        norm: Literal["py-mdnet", "matconvnet"] = "py-mdnet",
+        norm: Literal["auto", "py-mdnet", "matconvnet"] = "auto",
         stop: float | None = None,
         candidates: int = 256,
         samples: float = 1.0,
@@ -70,6 +70,8 @@ class MDNet(DomainTracker):
         seed: int = 0,
     ) -> None:
         check_network("mdnet", convs, fcs, width)
+        if norm == "auto":
+            norm = "matconvnet" if is_published_matlab(weights) else "py-mdnet"
         self.network = mdnetwork("patch", norm, convs, fcs, width, weights, device, seed)
         self.batch = max(1, batch)
         super().__init__(PY_MDNET, candidates, samples, regression, stop, device, seed)

@@ -184,6 +184,11 @@ def mdnetwork(
     return network.eval().to(device)
 
 
+def is_published_matlab(weights: Weights | None) -> bool:
+    """Whether weights come as a MATLAB file."""
+    return weights is not None and is_matlab(next(iter(weights.files.values())))
+
+
 def load_matlab(network: MDNetwork, published: MatlabNetwork, source: str) -> None:
     """Load the layers of a MATLAB file; fc6, which belongs to its own videos, is left out."""
     state = {}

@@ -2,11 +2,15 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from scipy.io import savemat
 
 from tests.contract.models import BOX, frame
 from vbench.core.errors import VBenchError
+from vbench.core.roles import Weights
 from vbench.cost.macs import count
 from vbench.cost.unit_costs import unit_costs
+from vbench.nn.roi_align import roi_align_adaptive, roi_align_max
+from vbench.nn.vggm import NORMS
 from vbench.trackers.fdn import FDN, image_scale
 from vbench.trackers.mdnet import MDNet, patches_of
 from vbench.trackers.rt_mdnet import RTMDNet, scene_of
@@ -178,6 +182,62 @@ def test_scenes_are_sampled_between_their_ends() -> None:
 )
 def test_images_are_scaled_to_600_and_at_most_1000_px(size, factor) -> None:
     assert image_scale(*size, 600) == pytest.approx(factor)
+
+
+def test_boxes_of_an_image_are_where_they_are_in_it() -> None:
+    """fdn-release mdnet_run.m and roialign.cu, in their 1-based coordinates."""
+    tracker = FDN(width=1 / 16, samples=0.02)
+    image, boxes = frame(size=(320, 240)), np.array([BOX, [100.0, 20, 70, 90]])
+    found = tracker.embed(image, boxes, BOX).detach()
+    resized = cv2.resize(image, (800, 600), interpolation=cv2.INTER_LINEAR)
+    features = tracker.network.trunk(torch.tensor(resized).permute(2, 0, 1)[None] - 128.0)
+    corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1) + 1
+    scaled = (corners - 1) * 2.5 + 1
+    cells = (scaled - 1) / 16
+    rois = torch.tensor(np.pad(cells, ((0, 0), (1, 0)))).float()
+    wanted = roi_align_max(features, rois, 3, 1.0).detach().flatten(1)
+    assert found.numpy() == pytest.approx(wanted.numpy(), rel=1e-4, abs=1e-4)
+
+
+def test_boxes_of_a_scene_are_where_they_are_in_it() -> None:
+    """RT-MDNet tracker.py, img_cropper.py and samples2maskroi, step by step."""
+    tracker = RTMDNet(width=1 / 16, samples=0.02)
+    image, target = frame(size=(320, 240)), np.array([120.0, 90, 60, 40])
+    boxes = np.array([target, [130.0, 100, 62, 44], [100.0, 84, 58, 38]])
+    found = tracker.embed(image, boxes, target).detach()
+    corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+    margin = boxes[:, 2:] * 0.1
+    corners += np.concatenate([-margin, margin], axis=1)
+    low, high = corners[:, :2].min(axis=0), corners[:, 2:].max(axis=0)
+    ratio = 107 / target[2:]
+    width, height = ((high - low) * ratio).astype(int)
+    # The cropper samples a grid from low to high + 1, ends included.
+    x = low[0] + np.arange(width) * (high[0] - low[0] + 1) / (width - 1)
+    y = low[1] + np.arange(height) * (high[1] - low[1] + 1) / (height - 1)
+    grid = np.stack(np.meshgrid(2 * x / 319 - 1, 2 * y / 239 - 1), axis=-1)[None]
+    pixels = torch.tensor(image).permute(2, 0, 1)[None].double()
+    scene = torch.nn.functional.grid_sample(pixels, torch.tensor(grid), align_corners=True)
+    features = tracker.network.trunk(scene.float() - 128)
+    rois = (corners - np.tile(low, 2)) * np.tile(ratio, 2) - [0, 0, 75, 75]
+    table = torch.tensor(np.pad(rois, ((0, 0), (1, 0)))).float()
+    wanted = roi_align_adaptive(features, table, 3, 1 / 8).detach().flatten(1)
+    # OpenCV rounds samples to whole grey values and places to 1 / 32 px.
+    assert (found - wanted).abs().mean() < 0.02 * wanted.abs().mean()
+
+
+def test_matlab_weights_bring_their_normalisation(tmp_path) -> None:
+    path = tmp_path / "mdnet.mat"
+    layers = np.empty((1, 5), dtype=object)
+    shapes = {"conv1": (7, 7, 3, 3), "conv2": (5, 5, 3, 8), "conv3": (3, 3, 8, 16),
+              "fc4": (3, 3, 16, 16), "fc5": (1, 1, 16, 16)}  # fmt: skip
+    for index, (name, shape) in enumerate(shapes.items()):
+        filters = np.ones(shape, np.float32)
+        biases = np.zeros((1, shape[3]), np.float32)
+        layers[0, index] = {"name": name, "filters": filters, "biases": biases}
+    savemat(path, {"layers": layers})
+    given = Weights("mdnet", {path.name: path}, "")
+    assert MDNet(width=1 / 32, weights=given).network.trunk.conv1[2].rule == NORMS["matconvnet"]
+    assert MDNet(width=1 / 32).network.trunk.conv1[2].rule == NORMS["py-mdnet"]
 
 
 def test_frames_cost_what_is_published() -> None:
