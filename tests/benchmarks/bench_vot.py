@@ -42,6 +42,8 @@ def best(function, repeats):
 
 
 def main() -> None:
+    if "VBENCH_TEST_DATA" not in os.environ:
+        sys.exit("VBENCH_TEST_DATA names no folder with annotations/vot2018 and results/vot2018")
     data = Path(os.environ["VBENCH_TEST_DATA"])
     repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     before = time.perf_counter()

@@ -164,7 +164,10 @@ def _boxes(clip: Clip, results: Mapping[str, Result]) -> Boxes:
         raise ValueError(found)
     placed = found if isinstance(found, Placed) else Placed(found)
     if placed.first:
-        raise ValueError(f"begins with frame {placed.first + 1}; a run holds whole clips")
+        raise ValueError(
+            f"begins with frame {placed.first + 1}; a run holds whole clips, "
+            "`vbench score` takes it as it is"
+        )
     if len(placed.boxes) != len(clip):
         raise ValueError(f"{len(placed.boxes)} rows for {len(clip)} frames")
     return placed.boxes
