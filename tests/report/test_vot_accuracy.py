@@ -11,7 +11,7 @@ from vbench.core.trace import Kind, Trace
 from vbench.core.vot_run import COLUMN
 from vbench.cost.stopwatch import FakeClock
 from vbench.metrics.suite_score import Scorer
-from vbench.report.accuracy import accuracy_of
+from vbench.report.accuracy import accuracy_of, plus_minus_of
 from vbench.report.tables import summary
 from vbench.run.bench import Order, run
 from vbench.run.compose import plan
@@ -115,3 +115,15 @@ def test_a_truth_of_the_first_frame_alone_is_not_scored(tmp_path) -> None:
     (row,) = summary(RunFolder(tmp_path)).to_dict(orient="records")
     assert row["clips"] == "1/180"
     assert not {"success_auc", "ao"} & set(row)
+
+
+def test_shifted_starts_of_a_clip_are_drawn_together() -> None:
+    """Twelve equal pieces of each clip say no more than the clip itself."""
+    hit, miss = traced([HIT] * 10), traced([HIT, *[MISS] * 9])
+    truths = [stored("a", [HIT] * 10), stored("b", [HIT] * 10)]
+    whole = plus_minus_of("s", "sot", "vbench", truths, [hit, miss], "ope")
+    pieces = [stored(f"{clip}/sre-{n}", [HIT] * 10) for clip in "ab" for n in range(12)]
+    cut = plus_minus_of("s", "sot", "vbench", pieces, [hit] * 12 + [miss] * 12, "sre")
+    assert whole["success_auc"] > 0.3
+    assert cut == pytest.approx(whole)
+    assert plus_minus_of("s", "sot", "vbench", pieces[:12], [hit] * 12, "sre") == {}

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from vbench.core.boxes import Boxes, absent
+from vbench.core.boxes import Boxes, Floats, absent
 from vbench.core.clip import RESTART
 from vbench.core.trace import Trace
 from vbench.metrics.bootstrap import intervals
@@ -20,6 +20,9 @@ from vbench.metrics.vot_profiles import VOT_PROFILES
 from vbench.report.video import video_accuracy, video_plus_minus
 from vbench.report.vot_accuracy import is_vot_run, vot_accuracy, vot_plus_minus
 from vbench.store.traces import StoredTruth
+
+# Protocols that make several pieces of each clip.
+CUT = ("tre", "sre")
 
 
 def accuracy_of(
@@ -61,8 +64,28 @@ def plus_minus_of(
     if scored is None:
         return {}
     values = np.column_stack([scored.columns[name] for name in OVERLAP_METRICS])
-    found = intervals(values, scored.weights("success_auc"))
+    weights = scored.weights("success_auc")
+    if protocol in CUT and len(values) == len(truths):
+        values, weights = _by_whole_clip([truth.name for truth in truths], values, weights)
+        if len(values) < 2:
+            return {}
+    found = intervals(values, weights)
     return {name: one.half for name, one in zip(OVERLAP_METRICS, found, strict=True)}
+
+
+def _by_whole_clip(names: Sequence[str], values: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Means (clips, metrics) and weights of the clips that pieces `CLIP/PIECE` were cut from.
+
+    Pieces of one clip are alike; drawn one by one they would make intervals too narrow.
+    """
+    _, clip = np.unique([name.rpartition("/")[0] for name in names], return_inverse=True)
+    known = np.where(np.isnan(values), 0.0, weights[:, None])
+    sums, total = np.zeros((2, clip.max() + 1, values.shape[1]))
+    np.add.at(sums, clip, known * np.nan_to_num(values))
+    np.add.at(total, clip, known)
+    means = np.divide(sums, total, out=np.full_like(sums, np.nan), where=total > 0)
+    heavy: Floats = np.bincount(clip, weights).astype(np.float64)
+    return means, heavy
 
 
 def curve_of(
