@@ -29,7 +29,8 @@ from vbench.nn.state import load_into, read_state, seeded
 from vbench.nn.two_stage import Pyramid, TwoStage
 
 Backbone = Literal["hrnet", "x101"]
-MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+MEAN = np.array([123.675, 116.28, 103.53], np.float32)
+STD = np.array([58.395, 57.12, 57.375], np.float32)
 # mmdetection's img_scale, and the multiple of which sides must be.
 LONG_PX, SHORT_PX, SIDE_STEP = 1800, 600, 32
 PYRAMIDS = {
