@@ -26,6 +26,25 @@ DETECTORS: dict[str, Entry] = {
         weights="fastestdet",
         extras=("onnx",),
     ),
+    "torchvision": Entry(
+        "torchvision_models:TorchvisionModel",
+        "a detector of torchvision by its name, trained on COCO",
+        extras=("torchvision",),
+        takes="NAME",
+    ),
+    "ultralytics": Entry(
+        "ultralytics_models:UltralyticsModel",
+        "a YOLO of ultralytics by its name or file (that package is AGPL-3.0)",
+        extras=("ultralytics",),
+        takes="NAME",
+    ),
+    "effdet": Entry(
+        "effdet_models:EffdetModel",
+        "an EfficientDet of the package effdet by its name, trained on COCO",
+        EFFICIENTDET,
+        extras=("effdet",),
+        takes="NAME",
+    ),
     "efficientdet-d0": Entry(
         "efficientdet:EfficientDet",
         "EfficientNet-B0 and three rounds of BiFPN, 2.5 GMAC at 512 px, frame by frame",

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vbench.core.boxes import Floats, clipped, from_corners
+from vbench.core.boxes import Floats, Ints, clipped, from_corners
 from vbench.core.roles import Detections
 
 from .coco_vid_classes import COCO, vid_index_of
 from .nms import checked_share, survivors
 
 Classes = Literal["vid", "coco"]
+Named = Literal["vid", "own"]
+Size = tuple[int, int]
 # Candidates of a frame that suppression looks at, the best ones.
 MOST_CANDIDATES = 3000
 
@@ -48,3 +51,20 @@ class Choice:
         boxes = clipped(from_corners(np.asarray(corners[row], np.float64)), size)
         kept = survivors(boxes, values, labels, self.overlap)[: self.most]
         return Detections(boxes[kept], values[kept], labels[kept])
+
+
+def labels_for(names: Sequence[str], classes: Named) -> Ints:
+    """Label of each class of a model: that of ImageNet VID (-1: none), or its own number."""
+    return vid_index_of(tuple(names)) if classes == "vid" else np.arange(len(names))
+
+
+def foreign(corners: Floats, scores: Floats, labels: Ints, size: Size) -> Detections:
+    """Answer what a model of another package found, cut at a frame of `size` (w, h), best first.
+
+    corners (n, 4) x1 y1 x2 y2; what has a label below 0 (n,) or no finite box is left out.
+    """
+    boxes = clipped(from_corners(np.asarray(corners, np.float64).reshape(-1, 4)), size)
+    scores = np.asarray(scores, np.float64)
+    kept = np.flatnonzero((labels >= 0) & np.isfinite(boxes).all(axis=1))
+    kept = kept[np.argsort(-scores[kept], kind="stable")]
+    return Detections(boxes[kept], scores[kept], labels[kept])

@@ -11,6 +11,9 @@ EXTRAS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "mat": (("scipy",), "ground truth, results and weights in MATLAB files"),
     "parquet": (("pyarrow",), "tables as Parquet files"),
     "ray": (("ray",), "runs spread over several machines"),
+    "torchvision": (("torchvision",), "detectors of torchvision"),
+    "ultralytics": (("ultralytics",), "detectors of ultralytics"),
+    "effdet": (("effdet",), "detectors of the package effdet"),
     "got10k": (("got10k", "six"), "trackers and datasets of the GOT-10k toolkit"),
 }
 
