@@ -6,6 +6,7 @@ hyseob/MDNet tracking/mdnet_run.m and hyeonseobnam/py-MDNet tracking/run_tracker
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -60,7 +61,7 @@ class Recipe:
     later_negatives: int = 200
 
 
-class DomainTracker:
+class DomainTracker(ABC):
     """Tracking by scores of candidates; where features come from is the heirs' business.
 
     They give `look(frame)`, which prepares a frame, and `features(boxes)`, (n, 9 c) in it.
@@ -88,13 +89,13 @@ class DomainTracker:
         self.device, self.seed = device, seed
         self.drawn = {k: v.clone() for k, v in self.network.state_dict().items() if "fc" in k}
 
+    @abstractmethod
     def look(self, frame: Image) -> None:
         """Prepare `frame` for `features`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def features(self, boxes: Boxes) -> Tensor:
         """Features (n, 9 c) of `boxes` (n, 4) in the frame that was looked at."""
-        raise NotImplementedError
 
     def first_features(self, boxes: Boxes) -> Tensor:
         """Features to learn the target from at first."""

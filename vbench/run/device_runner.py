@@ -113,11 +113,19 @@ def torch_call(part: Any, device: str, half: bool) -> Any:
         return call, inputs, "script"
     except Exception:
         said = json.loads((FOLDER / part["program"]).read_text())
-        tensors = torch.load(str(FOLDER / part["tensors"]), map_location="cpu")
+        tensors = tensors_of(torch, FOLDER / part["tensors"])
         call = Program(said, tensors, device, half)
         with torch.no_grad():
             call(*inputs)
         return call, inputs, "operators"
+
+
+def tensors_of(torch: Any, path: Any) -> Any:
+    """Read the bundle's own tensors; a torch too old for `weights_only` reads them without it."""
+    try:
+        return torch.load(str(path), map_location="cpu", weights_only=True)
+    except TypeError:
+        return torch.load(str(path), map_location="cpu")
 
 
 def onnx_call(part: Any) -> Any:
