@@ -6,9 +6,11 @@ from hypothesis import strategies as st
 from tests.run.scripted import Carrier, Sightings, clip
 from vbench.core.errors import VBenchError
 from vbench.core.policy import Every, Fixed, Online
+from vbench.core.roles import Propagated
+from vbench.core.trace import Kind
 from vbench.cost.stopwatch import FakeClock
 from vbench.run.loop import run_clip
-from vbench.run.replay import replaying, with_seconds_of
+from vbench.run.replay import Carried, replaying, with_seconds_of
 from vbench.run.stepper import DetectorStepper
 from vbench.run.sweep import keyframe_interval, match_interval, parameter, threshold
 
@@ -102,3 +104,107 @@ def test_a_record_of_another_length_is_refused() -> None:
     stepper = replaying(DetectorStepper(Sightings([1]), Carrier([1, 1])), record)
     with pytest.raises(VBenchError, match="3 frames recorded"):
         run_clip(stepper, Fixed(2), clip(2), FakeClock().now)
+
+
+class Drifter(Carrier):
+    """Carries every object a pixel further a frame, and counts how often it is asked."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+
+    def propagate(self, frame) -> Propagated:
+        self.calls.append(("propagate", float(frame[0, 0, 0])))
+        self.boxes = self.boxes + [1.0, 0, 0, 0]
+        return Propagated(self.boxes.copy(), np.linspace(0.4, 0.9, len(self.boxes)))
+
+
+class Remembering(Drifter):
+    """One that knows more than its last keyframe."""
+
+    def enter(self, clip, frames) -> None:
+        self.calls = []
+
+    def at(self, index) -> None:
+        pass
+
+
+COUNTS = [3, 1, 0, 2, 2, 3, 1, 4, 2, 0, 2, 3]
+
+
+def recorded():
+    return run_clip(DetectorStepper(Sightings(COUNTS)), Every(), clip(12), FakeClock(0.5).now)
+
+
+def swept(policies, propagator, carried):
+    """Traces of a sweep with what it asked its propagator, by policy."""
+    record, found = recorded(), []
+    for policy in policies:
+        propagator.calls = []
+        now = FakeClock(0.25).now
+        stepper = replaying(DetectorStepper(Sightings(COUNTS), propagator), record, carried, now)
+        trace = run_clip(stepper, policy, clip(12), now)
+        found.append((with_seconds_of(record, trace, stepper.propagator), len(propagator.calls)))
+    return found
+
+
+POLICIES = st.lists(
+    st.builds(Fixed, st.integers(2, 12)) | st.builds(Online, st.just(0.5), st.integers(2, 9)),
+    min_size=1, max_size=5,
+)  # fmt: skip
+
+
+@given(POLICIES)
+def test_what_is_recalled_is_what_would_be_carried_again(policies) -> None:
+    recalled = swept(policies, Drifter(), Carried())
+    for (one, _), (other, _) in zip(recalled, swept(policies, Drifter(), None), strict=True):
+        assert one.kind.tolist() == other.kind.tolist()
+        assert one.boxes.tobytes() == other.boxes.tobytes()
+        assert one.scores.tobytes() == other.scores.tobytes()
+        assert one.belief.tobytes() == other.belief.tobytes()
+        assert one.carried.tolist() == other.carried.tolist()
+
+
+def test_nothing_is_carried_twice_where_the_largest_interval_comes_first() -> None:
+    policies = [Fixed(12), Fixed(6), Fixed(3), Fixed(2)]
+    calls = [asked for _, asked in swept(policies, Drifter(), Carried())]
+    # Keyframe 0; then 6; then 3 and 9; then 2, 4, 8 and 10: an anchor each, and the way on.
+    assert calls == [1 + 11, 1 + 5, 2 * (1 + 2), 4 * (1 + 1)]
+
+
+def test_what_was_missed_is_made_up_for_when_an_answer_is_not_known() -> None:
+    (_, first), (longer, second) = swept([Fixed(3), Fixed(6)], Drifter(), Carried())
+    assert (first, second) == (4 * 3, 2 * 6)
+    assert longer.boxes.tobytes() == swept([Fixed(6)], Drifter(), None)[0][0].boxes.tobytes()
+
+
+def test_recalled_seconds_are_those_of_the_first_time() -> None:
+    once, again = (trace for trace, _ in swept([Fixed(4), Fixed(4)], Drifter(), Carried()))
+    # The clock goes on .25 s a look: a frame takes that, and a new call, which is looked at itself,
+    # as much before and after. A detection took .5 s.
+    inter = once.kind == Kind.INTER
+    assert np.unique(once.seconds[inter]).tolist() == [0.75]
+    assert np.unique(again.seconds[inter]).tolist() == [0.25 + 0.25]
+    assert np.unique(again.seconds[~inter]).tolist() == [0.25 + 0.25 + 0.5]
+    assert again.cheap_seconds[inter].tolist() == again.seconds[inter].tolist()
+    assert again.cheap_seconds[~inter].tolist() == [0.0] * 3
+
+
+def test_a_propagator_with_a_memory_of_its_own_is_always_asked() -> None:
+    (_, first), (_, second) = swept([Fixed(4), Fixed(4)], Remembering(), Carried())
+    assert first == second == 12
+
+
+def test_another_method_recalls_nothing() -> None:
+    carried = Carried().of("a+b")
+    swept([Fixed(4)], Drifter(), carried)
+    assert carried.of("a+b").answers
+    assert not carried.of("a+c").answers
+
+
+def test_the_largest_interval_runs_first() -> None:
+    found = keyframe_interval(["blobs+dummy", "blobs+kcf"], [1, 2, 10])
+    assert found.methods == [
+        "blobs",
+        "blobs+dummy@fixed:10", "blobs+dummy@fixed:2",
+        "blobs+kcf@fixed:10", "blobs+kcf@fixed:2",
+    ]  # fmt: skip

@@ -22,7 +22,7 @@ from vbench.cost.device import device_label
 from vbench.run.budget import as_found, within_budget
 from vbench.run.compose import Composed, Plan, WeightsFor, check, compose
 from vbench.run.loop import run_clip
-from vbench.run.replay import replaying, with_seconds_of, with_stated_seconds
+from vbench.run.replay import Carried, replaying, with_seconds_of, with_stated_seconds
 from vbench.run.restarted import RESTARTS, run_restarted
 from vbench.run.shards import Answer, Shards
 from vbench.run.stepper import DetectorStepper
@@ -41,7 +41,8 @@ class Order:
 
     With `reuse` a detector's answers on every frame, once kept, are replayed under other policies;
     seconds are then composed from the recorded ones. `fps` is the frame rate of real-time
-    protocols. `shards` spreads the clips over workers, without timing.
+    protocols. `shards` spreads the clips over workers, without timing. `carried` keeps what one
+    method's propagator answered, for its other policies.
     """
 
     suite: Suite
@@ -55,6 +56,7 @@ class Order:
     protocol: str = "ope"
     fps: float | None = None
     shards: Shards | None = None
+    carried: Carried = field(default_factory=Carried, compare=False)
 
 
 @dataclass
@@ -184,7 +186,8 @@ def _settled(
     composed = as_found(composed, record.policy)
     if not isinstance(composed.policy, Budget) or not todo:
         return composed
-    untimed = replace(order, timing=False, shards=None)
+    # What was carried meanwhile was not timed, so nothing else may recall it.
+    untimed = replace(order, timing=False, shards=None, carried=Carried())
 
     def trace_of(tried: Composed, clip: Clip) -> Trace | None:
         with suppress(Exception):  # it will fail its clip again, with its reason
@@ -214,7 +217,8 @@ def timed_clip(
     now = synchronised(order.device).now
     stepper = composed.stepper
     if base is not None and isinstance(stepper, DetectorStepper):
-        stepper = replaying(stepper, base)
+        owner = str(replace(composed.method, policy=None))
+        stepper = replaying(stepper, base, order.carried.of(owner), now)
     if order.protocol in RESTARTS:
         return run_restarted(
             stepper, composed.policy, clip, now, order.protocol, order.fps  # type: ignore[arg-type]
@@ -223,7 +227,7 @@ def timed_clip(
         stepper, composed.policy, clip, now, prefetch=not order.timing, each_frame=each_frame
     )
     if base is not None:
-        trace = with_seconds_of(base, trace)
+        trace = with_seconds_of(base, trace, stepper.parts()[-1])
     else:
         trace = with_stated_seconds(stepper.parts()[0], trace)
     if order.timing:

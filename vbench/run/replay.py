@@ -1,17 +1,33 @@
-"""A detector's answer on a frame does not depend on the policy: run it once, replay it after."""
+"""What does not depend on the policy is run once and replayed under others.
+
+A detector's answer on a frame is such a thing, and so is where a propagator carries the objects of
+a keyframe: keyframes every 30 frames and every 15 share half of their way.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from time import perf_counter
+from typing import Any, TypeVar
 
 import numpy as np
 
-from vbench.core.boxes import Floats, Image
+from vbench.core.boxes import Boxes, Floats, Image
 from vbench.core.errors import ClipFailed
-from vbench.core.roles import Detections, Detector, Recorded, WorkTable
+from vbench.core.roles import (
+    Detections,
+    Detector,
+    Placed,
+    Propagated,
+    Propagator,
+    Recorded,
+    WorkTable,
+)
 from vbench.core.trace import Kind, Trace
 from vbench.run.stepper import DetectorStepper
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -53,16 +69,109 @@ class Replay:
         return table
 
 
-def replaying(stepper: DetectorStepper, record: Trace) -> DetectorStepper:
-    """Return the same method with its detector replayed from `record`."""
-    return replace(stepper, detector=Replay(stepper.detector, record))
+@dataclass
+class Carried:
+    """What one propagator answered to a detector, by clip, keyframe and frame, with its seconds.
+
+    `limit` bounds the answers kept, each some hundred bytes.
+    """
+
+    owner: str = ""
+    answers: dict[tuple[str, int, int], tuple[Propagated, float]] = field(default_factory=dict)
+    anchors: dict[tuple[str, int], float] = field(default_factory=dict)
+    limit: int = 1_000_000
+
+    def of(self, owner: str) -> Carried:
+        """Return this for a detector with a propagator; what it kept of another one is dropped."""
+        if owner != self.owner:
+            self.owner = owner
+            self.answers.clear()
+            self.anchors.clear()
+        return self
 
 
-def with_seconds_of(record: Trace, replayed: Trace) -> Trace:
-    """Add the detector's recorded seconds to the frames on which it would have run."""
+class Recalling:
+    """A propagator that is not asked again what it has answered already.
+
+    What it is not asked it does not see, until an answer is not known; then it is shown all that
+    it missed since the keyframe. `owed` (frames, 2) are the seconds that known answers took when
+    they were new: in all, and of the cheap half alone.
+    """
+
+    def __init__(self, propagator: Propagator, carried: Carried, now: Callable[[], float]) -> None:
+        self.propagator, self.carried, self.now = propagator, carried, now
+        self._missed: list[Callable[[], object]] = []
+
+    def enter(self, clip: str, frames: int) -> None:
+        """Begin a clip of so many frames."""
+        self._clip, self.owed = clip, np.zeros((frames, 2))
+
+    def at(self, index: int) -> None:
+        """The next call is about this frame."""
+        self._index = index
+
+    def anchor(self, frame: Image, boxes: Boxes) -> None:
+        """Take `boxes` of a keyframe; the propagator learns of them when it is asked."""
+        self._key = self._index
+        self._missed = [lambda: self.propagator.anchor(frame, boxes)]
+        place = self._clip, self._key
+        known = self.carried.anchors.get(place)
+        if known is None:
+            _, self.carried.anchors[place] = self._timed(self._catch_up)
+        else:
+            self.owed[self._index, 0] += known
+
+    def propagate(self, frame: Image) -> Propagated:
+        """Carry the objects of the last keyframe to this frame, or recall where they went."""
+        place = self._clip, self._key, self._index
+        known = self.carried.answers.get(place)
+        if known is not None:
+            found, seconds = known
+            self._missed.append(lambda: self.propagator.propagate(frame))
+            self.owed[self._index] += seconds
+        else:
+            self._catch_up()
+            found, seconds = self._timed(lambda: self.propagator.propagate(frame))
+            if len(self.carried.answers) < self.carried.limit:
+                self.carried.answers[place] = found, seconds
+        return Propagated(found.boxes.copy(), found.belief.copy())
+
+    def _catch_up(self) -> None:
+        for call in self._missed:
+            call()
+        self._missed = []
+
+    def _timed(self, call: Callable[[], T]) -> tuple[T, float]:
+        before = self.now()
+        found = call()
+        return found, self.now() - before
+
+
+def replaying(
+    stepper: DetectorStepper,
+    record: Trace,
+    carried: Carried | None = None,
+    now: Callable[[], float] = perf_counter,
+) -> DetectorStepper:
+    """Return the same method with its detector replayed from `record`.
+
+    With `carried` its propagator is not asked what is known from other policies, unless it knows
+    more than the last keyframe (a model that is `Placed`).
+    """
+    propagator = stepper.propagator
+    if carried is not None and propagator is not None and not isinstance(propagator, Placed):
+        propagator = Recalling(propagator, carried, now)
+    return replace(stepper, detector=Replay(stepper.detector, record), propagator=propagator)
+
+
+def with_seconds_of(record: Trace, replayed: Trace, propagator: object = None) -> Trace:
+    """Add the seconds of the detector, where it would have run, and of what was recalled."""
     ran = replayed.kind != Kind.INTER
     seconds: Floats = replayed.seconds + np.where(ran, record.seconds, 0.0)
-    return replace(replayed, seconds=seconds)
+    cheap = replayed.cheap_seconds
+    if isinstance(propagator, Recalling):
+        seconds, cheap = seconds + propagator.owed[:, 0], cheap + propagator.owed[:, 1]
+    return replace(replayed, seconds=seconds, cheap_seconds=cheap)
 
 
 def with_stated_seconds(model: Any, trace: Trace) -> Trace:

@@ -43,10 +43,17 @@ class Sweep:
     def methods(self) -> list[str]:
         """The methods to run, each once, those without a cheap half first.
 
-        A detector alone comes before its skip-frame methods, which replay its answers.
+        A detector alone comes before its skip-frame methods, which replay its answers; of those the
+        one with the largest interval comes first, as others recall what it carried.
         """
-        names = list(dict.fromkeys(point.method for point in self.points))
-        return sorted(names, key=lambda name: bool(parse_method(name).parts))
+        swept = list(dict.fromkeys(point.swept for point in self.points))
+        places: dict[str, tuple[bool, int, int]] = {}
+        for point in self.points:
+            method = parse_method(point.method)
+            k = method.policy.interval_max if method.policy is not None else None
+            place = bool(method.parts), swept.index(point.swept), -(k or 0)
+            places.setdefault(point.method, place)
+        return sorted(places, key=lambda name: places[name])
 
 
 def keyframe_interval(methods: Sequence[str], intervals: Sequence[int]) -> Sweep:
