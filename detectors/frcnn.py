@@ -56,6 +56,7 @@ class FasterRcnn:
             )
         self.floor, self.overlap, self.most = floor, overlap, most
         self.features = FrcnnFeatures(backbone, classes, width, short_px, weights, device, seed)
+        self.pretrained = weights is not None
         self.counts = ProposalCounts(after=proposals, most=proposals)
 
     @property

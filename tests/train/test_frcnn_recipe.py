@@ -22,7 +22,7 @@ def test_a_fit_of_seconds_lowers_the_loss_and_reaches_every_part(backbone) -> No
     before = {k: v.clone() for k, v in detector.network.state_dict().items()}
     recipe = FrcnnRecipe(detector, [clip()], 1, "cpu")
     recipe.counts = ProposalCounts(200, 30, 30)
-    losses = fit(recipe, Course(10, rate=1e-2))
+    losses = fit(recipe, Course(10))
     assert np.isfinite(losses).all()
     assert np.mean(losses[-3:]) < np.mean(losses[:3])
     after = recipe.state()

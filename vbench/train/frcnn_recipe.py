@@ -13,7 +13,7 @@ import torch
 from numpy.random import Generator
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
-from torch.optim import SGD, Optimizer
+from torch.optim import SGD, Adam, Optimizer
 
 from vbench.core.boxes import to_corners
 from vbench.core.clip import Clip
@@ -46,7 +46,9 @@ class FrcnnRecipe:
         self.counts = COUNTS
 
     def optimiser(self, rate: float | None) -> Optimizer:
-        """Descent with momentum."""
+        """Descent with momentum, as published, which begins with weights of ImageNet; else Adam."""
+        if not self.detector.pretrained:
+            return Adam(self.module.parameters(), lr=rate or RATE)
         return SGD(self.module.parameters(), lr=rate or RATE, momentum=MOMENTUM, weight_decay=DECAY)
 
     def factor(self, share: float) -> float:
