@@ -21,6 +21,7 @@ CODES = {
 }
 # What an option wants, by its type; any other wants a text.
 KINDS = {int: "N", float: "X", Path: "PATH"}
+WORDS = {"int": "N", "integer": "N", "float": "X", "path": "PATH"}
 HEAD = """# Commands
 
 Made from the commands by `make reference`. `vbench COMMAND --help` says the same. Every command
@@ -88,7 +89,15 @@ def _flags(parameter: Any) -> str:
     flags = ", ".join(f"`{flag}`" for flag in (*parameter.opts, *parameter.secondary_opts))
     if parameter.is_flag:
         return flags
-    return f"{flags} `{KINDS.get(parameter.type_descriptor.annotation, 'TEXT')}`"
+    return f"{flags} `{_wants(parameter)}`"
+
+
+def _wants(parameter: Any) -> str:
+    # Typer 0.29 describes types itself; before, click names them.
+    descriptor = getattr(parameter, "type_descriptor", None)
+    if descriptor is not None:
+        return KINDS.get(descriptor.annotation, "TEXT")
+    return WORDS.get(getattr(parameter.type, "name", ""), "TEXT")
 
 
 def _default(parameter: Any) -> str:
