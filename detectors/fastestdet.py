@@ -26,7 +26,7 @@ class FastestDet:
 
     def __init__(
         self,
-        score: float = 0.01,
+        score: float = 0.1,
         overlap: float = 0.45,
         most: int = 100,
         classes: Classes = "vid",
