@@ -69,6 +69,7 @@ def run(
     isolate: Annotated[
         bool, typer.Option("--isolate", help="One process a method: memory of its own.")
     ] = False,
+    parquet: Annotated[bool, typer.Option(help="Write the tables as parquet as well.")] = False,
     quiet: Annotated[bool, typer.Option(help="No progress, no table.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> int:
@@ -135,7 +136,7 @@ def run(
         if repeats > 1 and timing:
             time_again(order, request.folder, request.finder.weights_for, repeats)
     found = summary(request.folder)
-    written = write_tables(request.folder)
+    written = write_tables(request.folder, parquet)
     if json:
         print_json(results_json(request.folder, found))
     elif not quiet:

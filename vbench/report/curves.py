@@ -9,6 +9,9 @@ import numpy as np
 
 from vbench.report.canvas import canvas, styles
 
+# So many names fit beside the plot.
+MOST_NAMES = 18
+
 
 def curves(found: Mapping[str, tuple[np.ndarray, np.ndarray, float]], kind: str, title: str) -> Any:
     """Plot success or precision curves: method -> thresholds, values, the number in the legend."""
@@ -18,10 +21,13 @@ def curves(found: Mapping[str, tuple[np.ndarray, np.ndarray, float]], kind: str,
     dashes = ["-", "--", "-.", ":"]
     for index, method in enumerate(order):
         thresholds, values, number = found[method]
+        named = f"{number:.3f}  {method}" if index < MOST_NAMES else None
         axes.plot(
-            thresholds, values, dashes[index % 4], color=style[method][0], lw=1.6,
-            label=f"{number:.3f}  {method}",
+            thresholds, values, dashes[index % 4], color=style[method][0], label=named,
+            lw=1.6 if named else 0.6, alpha=1.0 if named else 0.5,
         )  # fmt: skip
+    if len(order) > MOST_NAMES:
+        axes.plot([], [], " ", label=f"and {len(order) - MOST_NAMES} more, thin")
     axes.set_ylim(0, 1)
     axes.set_xlim(float(thresholds[0]), float(thresholds[-1]))
     names = {

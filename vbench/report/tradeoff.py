@@ -14,6 +14,8 @@ from vbench.report.canvas import AXES, base_of, canvas, marks_of, styles
 from vbench.report.labels import place_labels
 from vbench.report.published_points import UNKNOWN_BASE, draw_points, published_points, sources
 
+# So many methods get a larger sheet.
+MANY = 20
 ACCURACIES = ("success_auc", "map50", "eao", "ao")
 COSTS = ("gmac_per_frame", "ms_mean")
 
@@ -48,7 +50,7 @@ def tradeoff(
     shown = frame.dropna(subset=[c for c in (x, y) if c in frame]) if x in frame else frame[:0]
     if y not in frame or shown.empty:
         raise VBenchError(f"no method has both {x} and {y}; see `vbench report --format csv`")
-    figure, axes = canvas((7.0, 4.6))
+    figure, axes = canvas((7.0, 4.6) if len(shown) <= MANY else (9.5, 6.2))
     style = styles(list(frame["method"]))
     cost, accuracy = shown[x].to_numpy(float), shown[y].to_numpy(float)
     points = published_points(published, x, y) if published else []
@@ -81,7 +83,7 @@ def tradeoff(
     texts = [*shown["method"], *(point.label for point in points)]
     colours = [style[m][0] for m in shown["method"]]
     colours += [by_base.get(point.base, UNKNOWN_BASE) for point in points]
-    place_labels(figure, axes, everywhere, heights, texts, colours)
+    place_labels(figure, axes, everywhere, heights, texts, colours, front[::-1])
     axes.plot([], [], color="0.6", lw=1.2, label="Pareto front (outlined marks)")
     for name, mark in marks_of(list(shown["method"])).items():
         axes.plot([], [], mark, color="0.4", ms=5, ls="", label=name)
