@@ -84,15 +84,18 @@ def test_no_traces_have_no_speed():
 
 
 def test_a_tracker_that_sleeps_gives_the_right_split():
-    watch = Stopwatch(synchronised("cpu"))
+    # A busy machine wakes a sleeper late: what counts is how long it really slept.
+    watch, slept = Stopwatch(synchronised("cpu")), {"key": 0.0, "inter": 0.0}
     for _ in range(4):
-        with watch.lap("key"):
-            time.sleep(0.04)
-        with watch.lap("inter"):
-            time.sleep(0.01)
+        for name, seconds in (("key", 0.04), ("inter", 0.01)):
+            with watch.lap(name):
+                before = time.perf_counter()
+                time.sleep(seconds)
+                slept[name] += time.perf_counter() - before
     taken = watch.take()
-    assert taken["key"] == pytest.approx(0.16, rel=0.05)
-    assert taken["key"] / sum(taken.values()) == pytest.approx(0.8, rel=0.05)
+    for name, seconds in slept.items():
+        assert taken[name] == pytest.approx(seconds, rel=0.05)
+    assert taken["key"] >= 0.16 and taken["inter"] >= 0.04
 
 
 @given(st.lists(st.floats(1e-6, 10), min_size=1))
