@@ -62,6 +62,7 @@ FITS = (
         (
             "fdn[width=0.25,samples=0.2,candidates=256,stop=none]",
             "fdn[width=0.25,samples=0.2,candidates=256,stop=0.05]",
+            "fdn[width=0.25,samples=0.2,candidates=256,stop=0.15]",
         ),
     ),
 )
