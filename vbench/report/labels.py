@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -78,6 +79,8 @@ def place_labels(
 
 
 def _short(text: str) -> str:
+    """Cut a name to what fits beside a point; of a path only its end is told."""
+    text = re.sub(r":[^+@\[\]]*/", ":", text)
     return text if len(text) <= LONG else f"{text[: LONG - 1]}…"
 
 
