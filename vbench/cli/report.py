@@ -33,13 +33,15 @@ def report(
     plot: Annotated[
         str | None,
         typer.Option(
-            help="tradeoff, interval, success, precision, ar, eao, latency, attributes, timeline "
-            "or updates."
+            help="tradeoff, interval, success, precision, ar, eao, latency, jitter, attributes, "
+            "timeline or updates."
         ),
     ] = None,
     x: Annotated[str | None, typer.Option(help="Column on the cost axis of the plot.")] = None,
     y: Annotated[str | None, typer.Option(help="Column on the accuracy axis of the plot.")] = None,
-    clip: Annotated[str | None, typer.Option(help="Clip of the timeline or the updates.")] = None,
+    clip: Annotated[
+        str | None, typer.Option(help="Clip of the timeline, jitter or updates.")
+    ] = None,
     published: Annotated[
         bool, typer.Option("--published", help="Papers' points in the trade-off, hollow.")
     ] = False,

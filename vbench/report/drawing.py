@@ -19,6 +19,7 @@ from vbench.report.canvas import save
 from vbench.report.curves import curves
 from vbench.report.intervals import interval
 from vbench.report.latencies import latencies
+from vbench.report.step_times import step_times
 from vbench.report.sweeps import read_axis, sweep_table
 from vbench.report.tables import Cell, cells, per_attribute
 from vbench.report.timeline import timeline
@@ -146,6 +147,11 @@ def _timeline(wish: Wish) -> Any:
     return timeline(wish.folder.truth(clip), traces, f"{wish.manifest.suite}, {clip}")
 
 
+def _step_times(wish: Wish) -> Any:
+    clip, traces = _one_clip(wish)
+    return step_times(traces, f"{wish.manifest.suite}, {clip}")
+
+
 def _of_updates(wish: Wish, made: Callable[[dict[str, Trace], str], Any]) -> Any:
     clip, traces = _one_clip(wish)
     return made(traces, f"{wish.manifest.suite}, {clip}")
@@ -165,6 +171,7 @@ PLOTS: Mapping[str, Callable[[Wish], Any]] = {
     "latency": lambda wish: latencies(wish.traces(), wish.title),
     "attributes": _attributes,
     "timeline": _timeline,
+    "jitter": _step_times,
     "updates": lambda wish: _of_updates(wish, updates),
 }
 # Tables that are written beside a plot.
