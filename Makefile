@@ -17,7 +17,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: setup
 	$(BIN)/vbench run --suite synth-sot --methods kcf,mosse,kcf+dummy@fixed:5,kcf+patch-aggregation@online:0.8:5,full-template
-	$(BIN)/vbench report --plot tradeoff
+	$(BIN)/vbench report --plot tradeoff --html
 
 test: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile
