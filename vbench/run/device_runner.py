@@ -125,6 +125,8 @@ def tensors_of(torch: Any, path: Any) -> Any:
     try:
         return torch.load(str(path), map_location="cpu", weights_only=True)
     except TypeError:
+        # Before torch 1.13 there is no such switch. Whoever could change this file could change
+        # the program beside it, which is run as it is: it is no stranger's file.
         return torch.load(str(path), map_location="cpu")
 
 
