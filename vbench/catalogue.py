@@ -10,7 +10,6 @@ import importlib
 import inspect
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +33,20 @@ _own: dict[str, dict[str, Entry]] = {kind: {} for kind in TABLES}
 WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
+def shipped(kind: str) -> Mapping[str, Entry]:
+    """Return the entries of a kind that are vbench's own."""
+    folder, name = TABLES[kind]
+    found: dict[str, Entry] = getattr(importlib.import_module(f"vbench.{folder}"), name)
+    return found
+
+
 @cache
 def table(kind: str) -> Mapping[str, Entry]:
     """Return all entries of a kind: ours, those of installed packages, the user's own."""
-    folder, name = TABLES[kind]
-    own: dict[str, Entry] = getattr(importlib.import_module(f"vbench.{folder}"), name)
-    found = dict(own)
+    # Asking what is installed takes longer than all the rest of a lookup.
+    from importlib.metadata import entry_points
+
+    found = dict(shipped(kind))
     for point in entry_points(group=f"vbench.{kind}"):
         dist = point.dist
         summary = (dist.metadata["Summary"] if dist else None) or "from an installed package"
@@ -75,11 +82,11 @@ def names(kind: str) -> tuple[str, ...]:
 
 def entry(kind: str, name: str) -> Entry:
     """Return the entry of `name`, which may carry an argument after a colon (`stored:PATH`)."""
-    entries = table(kind)
     stem, colon, argument = name.partition(":")
-    found = entries.get(stem)
+    # Nobody else's entry can have the name of one of ours, so the others need not be asked.
+    found = shipped(kind).get(stem) or table(kind).get(stem)
     if found is None:
-        raise UnknownName(kind[:-1], name, entries, f"`vbench list {kind}` shows all")
+        raise UnknownName(kind[:-1], name, table(kind), f"`vbench list {kind}` shows all")
     if colon and found.takes is None:
         raise VBenchError(f"{kind[:-1]} '{stem}' takes nothing after a colon, got ':{argument}'")
     if found.takes is not None and not argument and not found.optional:

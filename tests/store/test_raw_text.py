@@ -43,6 +43,22 @@ def test_any_number_equals_float(rows):
     assert np.array_equal(table(text), expected, equal_nan=True)
 
 
+@given(
+    st.integers(0, 7),
+    st.lists(st.integers(-(10**6), 10**8), min_size=4, max_size=40),
+    st.sampled_from([b"", b"1.5", b"7", b"-.5", b"1.2.3", b".", b"1..2"]),
+)
+def test_numbers_with_their_dots_at_one_place(places, digits, stranger):
+    words = [b"%.*f" % (places, whole / 10**places) for whole in digits[: len(digits) // 4 * 4]]
+    if stranger:
+        words[-1] = stranger
+    table = parse_table(b"\n".join(b",".join(words[i : i + 4]) for i in range(0, len(words), 4)))
+    if stranger in (b"1.2.3", b".", b"1..2"):
+        assert isinstance(table, BadTable)
+    else:
+        assert table.ravel().tolist() == [float(word) for word in words]
+
+
 @given(st.binary(max_size=60))
 def test_any_bytes_are_a_table_or_a_reason(blob):
     read = parse_table(blob)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vbench.cli.differences import against_as_json, show_compared
 from vbench.core.errors import UnknownName, VBenchError
 
 if TYPE_CHECKING:
@@ -60,6 +62,8 @@ def score(
 
     Example: vbench score results/OTB100 --suite otb2015 --profile otb-matlab
     """
+    # Nothing here multiplies matrices: numpy's library for that need not start its threads.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from vbench.cli.app import Exit, messages, print_json, tables
     from vbench.run.allocator import keep_freed_memory
     from vbench.run.score_files import score_path
@@ -71,7 +75,7 @@ def score(
     if _restarts(opened, profile):
         from vbench.cli.vot_tables import score_vot
 
-        return score_vot(path, opened, profile, allow_partial, by, json)
+        return score_vot(path, opened, profile, allow_partial, by, json, against)
     found = score_path(path, opened, profile, repair, allow_partial)
     found.sort(key=lambda scores: -scores.metrics.get("success_auc", -1.0))
     compared = _compared(found, against) if against is not None else {}
@@ -80,7 +84,7 @@ def score(
     else:
         console = tables()
         _show(console, opened, found)
-        _show_compared(console, against, compared)
+        show_compared(console, against, compared, ("success_auc", "precision_20px", "ao"))
         if by is not None:
             _show_rows(console, found, by)
         for scores in found:
@@ -176,16 +180,7 @@ def _as_json(
             }
         elif by == "clip":
             entry["by_clip"] = scores.per_clip()
-        if scores.name in compared:
-            entry["against"] = {
-                name: {
-                    "difference": one.interval.mean,
-                    "plus_minus": one.interval.half,
-                    "clips": one.clips,
-                    "p": one.p,
-                }
-                for name, one in compared[scores.name].items()
-            }
+        entry |= against_as_json(compared.get(scores.name))
         results.append(entry)
     profile = found[0].rules.name
     return {"schema": 1, "suite": suite.name, "profile": profile, "results": results}
@@ -206,20 +201,6 @@ def _show(console: Console, suite: Suite, found: Sequence[Scores]) -> None:
     console.print(table)
     if any(not s.meant for s in found):
         console.print("no mean where clips are missing; --allow-partial prints it, marked n/N")
-
-
-def _show_compared(
-    console: Console, against: str | None, compared: Mapping[str, Mapping[str, Difference]]
-) -> None:
-    for name, found in compared.items():
-        parts = [
-            f"{metric} {one.interval.mean:+.3f} +-{one.interval.half:.3f} (p {one.p:.3f})"
-            for metric, one in found.items()
-            if metric in ("success_auc", "precision_20px", "ao")
-        ]
-        clips = next(iter(found.values())).clips
-        line = f"{name} - {against}, {clips} clips: {', '.join(parts)}"
-        console.print(line, soft_wrap=True, markup=False)
 
 
 def _columns(suite: Suite) -> tuple[str, ...]:

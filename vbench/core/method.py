@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from vbench.core.errors import BadMethod
-from vbench.core.policy import Policy, parse_policy
+
+if TYPE_CHECKING:
+    from vbench.core.policy import Policy
 
 _NAME = re.compile(r"[^\s+@\[\],=]+")
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
@@ -50,6 +53,9 @@ def parse_method(text: str) -> Method:
         parts.append(reader.part())
     policy = None
     if reader.take("@"):
+        # The policies are many; who names none, as in `vbench score`, does not wait for them.
+        from vbench.core.policy import parse_policy
+
         start = reader.at
         policy = parse_policy(text[start:], method=text, at=start)
         reader.at = len(text)

@@ -103,10 +103,11 @@ class Scores:
         return {name: found[name] for name in names}
 
     def _by_weights(self, names: Sequence[str]) -> list[tuple[Floats, list[str]]]:
-        groups = [
-            [name for name in names if ("precision" in name) == precise]
-            for precise in (False, True)
-        ]
+        if self.rules.average == "clips":
+            groups = [list(names)]
+        else:
+            precise = [name for name in names if "precision" in name]
+            groups = [[name for name in names if name not in precise], precise]
         return [(self.scored.weights(group[0]), group) for group in groups if group]
 
     def by_attribute(self) -> dict[str, tuple[str, dict[str, float]]]:
@@ -234,7 +235,8 @@ class Scorer:
             raise ClipFailed(found)
         placed = found if isinstance(found, Placed) else Placed(found)
         truth = self._truth[clip.name]
-        truth = truth[placed.first :] if placed.first else truth
+        if placed.first and self.rules.late == "placed":
+            truth = truth[placed.first :]
         try:
             fitted(truth, placed.boxes, self.rules)
         except ClipFailed as error:

@@ -64,7 +64,14 @@ def score_path(
     """
     check_scorable(suite)
     scorer = Scorer(suite, profile)
-    return _each(path, suite, repair, lambda files: scored(scorer, files, allow_partial))
+
+    def scores_of(files: ResultFiles) -> Scores:
+        found = scored(scorer, files, allow_partial)
+        # Kept in the scores, and drawn here where several trackers are worked on at a time.
+        _ = found.intervals
+        return found
+
+    return _each(path, suite, repair, scores_of)
 
 
 def check_scorable(suite: Suite) -> None:

@@ -53,10 +53,11 @@ def numbers(data: Bytes, starts: Ints, ends: Ints) -> Floats | None:
         return _all_at_once(data[starts[0] : ends[-1]], len(lengths))
     words = _words_before(data, ends)
     words &= KEEP[np.minimum(lengths, 8) if longest > 8 else lengths]
-    signed = np.flatnonzero(data[starts] == MINUS)
+    signed = _signed(data, starts)
     signed = signed[lengths[signed] <= 8]
     words[signed] ^= SIGN << (8 * (8 - lengths[signed])).astype(np.uint64)
-    behind = _close_dots(words)
+    places = _shared_places(words)
+    behind = _close_dots(words) if places is None else np.full(1, places)
     odd = _not_digits(words)
     if longest > 8:
         odd |= lengths > 8
@@ -127,6 +128,32 @@ def _one_by_one(values: Floats, odd: Ints, data: Bytes, starts: Ints, ends: Ints
             return False
         values[index] = value
     return True
+
+
+def _signed(data: Bytes, starts: Ints) -> Ints:
+    """Which runs begin with a minus: few or none do, so the bytes are searched, not the runs."""
+    found = np.flatnonzero(data == MINUS)
+    at = np.minimum(np.searchsorted(starts, found), len(starts) - 1)
+    return at[starts[at] == found] if len(starts) else found
+
+
+def _shared_places(words: Words) -> int | None:
+    """Take the dot out of each word, in place, where all have it at one place: `%.3f`.
+
+    Returns the number of digits behind it; None, and nothing done, where they differ.
+    """
+    shift = int(words[0] ^ DOTS).to_bytes(8, "little").find(0) * 8 if len(words) else -8
+    if shift < 0:
+        return None
+    digit = words >> np.uint64(shift)
+    digit &= np.uint64(255)
+    if not (digit == DOT).all():
+        return None
+    before = words << BYTE
+    before &= np.uint64((256 << shift) - 1)
+    words &= np.uint64(2**64 - (256 << shift))
+    words |= before
+    return 7 - shift // 8
 
 
 def _words_before(data: Bytes, ends: Ints) -> Words:
