@@ -3,10 +3,12 @@
 from vbench.core.entry import Entry
 
 CUI = "Cui et al., Fast Dynamic Convolutional Neural Networks for Visual Tracking, ACML 2018"
+DFF = "Zhu et al., Deep Feature Flow for Video Recognition, CVPR 2017"
 DCFNET = "Wang et al., DCFNet - Discriminant Correlation Filters Network, 2017"
 DASIAMRPN = "Zhu et al., Distractor-aware Siamese Networks, ECCV 2018"
 HENRIQUES = "Henriques et al., High-Speed Tracking with Kernelized Correlation Filters, PAMI 2015"
 PATCHNET = "Mao et al., PatchNet - Short-range Template Matching for Efficient Video Processing"
+LSTS = "Jiang et al., Learning Where to Focus for Efficient Video Object Detection, ECCV 2020"
 MDNET = "Nam and Han, Learning Multi-Domain Convolutional Neural Networks, CVPR 2016"
 NANOTRACK = "Chu, NanoTrack, github.com/HonglinChu/SiamTrackers, 2022"
 RT_MDNET = "Jung et al., Real-Time MDNet, ECCV 2018"
@@ -230,5 +232,17 @@ PROPAGATORS: dict[str, Entry] = {
         "dis:DenseFlow",
         "OpenCV's dense inverse search, the median of the flow in each box",
         "Kroeger et al., Fast Optical Flow using Dense Inverse Search, ECCV 2016",
+    ),
+    "flow": Entry(
+        "flow:Flow",
+        "Deep Feature Flow's FlowNet-S from the keyframe, its mean in each box",
+        DFF,
+        weights="dff",
+    ),
+    "lsts-box": Entry(
+        "lsts_box:LstsBox",
+        "where LSTS's learned places find the keyframe's cells, the mean in each box",
+        LSTS,
+        weights="lsts",
     ),
 }

@@ -19,7 +19,8 @@ SMALL = {
     "rt-mdnet": {"width": "0.0625", "samples": "0.05", "candidates": "64"},
     "fdn": {"width": "0.0625", "samples": "0.05", "short_px": "200"},
     **{
-        name: {"width": "0.125", "short_px": "96"} for name in ("rfcn", "dff", "fgfa", "dt", "lsts")
+        name: {"width": "0.125", "short_px": "96"}
+        for name in ("rfcn", "dff", "fgfa", "dt", "lsts", "flow", "lsts-box")
     },
     **{
         name: {"width": "0.0625", "short_px": "96"}

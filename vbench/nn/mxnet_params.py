@@ -153,11 +153,29 @@ def load_weights(network: nn.Module, weights: Weights | None) -> None:
     """Load published parameters (.params) or a state dict of ours; nothing where there is none."""
     if weights is None:
         return
-    path = next(iter(weights.files.values()))
+    state, path = _state(weights)
     if path.suffix == ".params":
-        load_params(network, read_params(path), path.name)
+        load_params(network, state, path.name)
     else:
-        load_into(network, read_state(path), path.name)
+        load_into(network, state, path.name)
+
+
+def load_shared(network: nn.Module, weights: Weights | None) -> None:
+    """Load what a network has in common with a larger one, by the published names of both.
+
+    Raises:
+        VBenchError: arrays are missing or of other shapes.
+    """
+    if weights is None:
+        return
+    state, path = _state(weights)
+    own = {published_name(key): key for key in network.state_dict()}
+    load_into(network, state, path.name, lambda name: own.get(published_name(name)))
+
+
+def _state(weights: Weights) -> tuple[dict[str, Tensor], Path]:
+    path = next(iter(weights.files.values()))
+    return (read_params(path) if path.suffix == ".params" else read_state(path)), path
 
 
 def _per_std(tested: Tensor) -> Tensor:

@@ -57,11 +57,16 @@ class ResNet101(nn.Module):
 
     `stride_in` is where a stage's stride stands: its first 1x1 (v1, the published weights) or its
     3x3 (v1.5, torchvision). `deformable` makes the 3x3 of stage 5 deformable with four groups of
-    offsets, as in the Deformable ConvNets repository.
+    offsets, as in the Deformable ConvNets repository. With `low_only` there are no layers above
+    those of `low`.
     """
 
     def __init__(
-        self, width: float = 1.0, stride_in: StrideIn = "1x1", deformable: bool = False
+        self,
+        width: float = 1.0,
+        stride_in: StrideIn = "1x1",
+        deformable: bool = False,
+        low_only: bool = False,
     ) -> None:
         super().__init__()
         source = scaled(64, width)
@@ -72,6 +77,8 @@ class ResNet101(nn.Module):
         self.stride_in = stride_in
         for stage, (blocks, inner) in enumerate(STAGES, start=2):
             for block in range(blocks):
+                if low_only and CUT in self.names:
+                    break
                 name = _block_name(stage, block, blocks)
                 self.names.append(name)
                 self._add_block(name, source, scaled(inner, width), deformable and stage == 5)

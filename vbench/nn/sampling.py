@@ -85,6 +85,26 @@ def aligned(
     return sampled(features, weights, taps)
 
 
+def went(here: Tensor, there: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor]:
+    """Where cells of one frame are in a later one: (b, 2, h, w) x y in cells, likeness (b, h, w).
+
+    here and there (b, c, h, w) are embedded features of the two. A later cell q finds itself at
+    q + o in the earlier frame, so a cell p of that is looked for at p - o: the mean of these places
+    by softmax of the same similarities. Likeness is the cosine of p's feature and those so mixed.
+    """
+    taps = taps_of(-offsets, (here.shape[-2], here.shape[-1]))
+    weights = similarities(there, here, taps).softmax(dim=1)
+    motion = torch.einsum("bnhw,nk->bkhw", weights, -offsets)
+    return motion, torch.cosine_similarity(here, sampled(there, weights, taps), dim=1)
+
+
+def went_macs(offsets: Tensor, shape: tuple[int, int], embedded: int) -> float:
+    """Products in the answer of `went` on maps of `shape` (h, w)."""
+    cells, axes, cosine = shape[0] * shape[1], 2, 3 * embedded
+    mixed = sampling_macs(-offsets, shape, embedded, embedded)
+    return mixed + cells * (axes * len(offsets) + cosine)
+
+
 def sampling_macs(offsets: Tensor, shape: tuple[int, int], embedded: int, channels: int) -> float:
     """Products in the answer of `aligned` on a map of `shape` (h, w): similarities, mix, sum.
 
