@@ -9,6 +9,7 @@ from vbench.core.frames import NoFrames
 from vbench.core.trace import Kind
 from vbench.report.tables import per_class as class_table
 from vbench.report.tables import per_clip, per_distance, summary, write_tables
+from vbench.report.unscored import unscored
 from vbench.store.run_folder import Manifest, MethodRecord, RunFolder
 
 BOX = (10, 10, 40, 40)
@@ -73,7 +74,10 @@ def test_classes_and_distances_have_their_tables(folder) -> None:
     ("bad", "why"),
     [
         (trace([0], score=np.nan), "1 detections have a score that is no number"),
-        (trace([0], label=3), "a detection has class 3, the suite has 3 (from 0)"),
+        (
+            trace([0], label=3),
+            "a detection has class 3, the suite has 3 (from 0): give classes=3",
+        ),
         (trace([0], length=4), "4 answered frames for 6 frames"),
     ],
 )
@@ -86,3 +90,5 @@ def test_what_cannot_be_scored_is_a_status_with_its_reason(folder, bad, why) -> 
     row = summary(folder).iloc[0]
     assert (row["status"], row["clips"]) == ("partial", "1/2")
     assert row["map50"] == pytest.approx(1.0)
+    said = [f"not scored: det+dummy@fixed:2 on 1 clip: {why}"]
+    assert list(unscored(folder, summary(folder))) == said

@@ -112,7 +112,8 @@ def refused(
     if (labels < 0).any():
         return "a detection has a negative class"
     if classes and (labels >= len(classes)).any():
-        return f"a detection has class {labels.max()}, the suite has {len(classes)} (from 0)"
+        n = len(classes)
+        return f"a detection has class {labels.max()}, the suite has {n} (from 0): give classes={n}"
     return ""
 
 
