@@ -1,19 +1,23 @@
 """Marks on times: other programs, energy, repeats that differ."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from tests.cli.commands import vbench
+from vbench.catalogue import open_suite
 from vbench.cost.device import device_label
 from vbench.cost.energy import EnergyWatch
 from vbench.cost.load import Load, LoadWatch
 from vbench.report.timing_notes import joules_per_frame, timing_notes
-from vbench.run import watch
+from vbench.run import bench, repeats, watch
+from vbench.run.bench import Order
+from vbench.run.compose import plan
 from vbench.run.repeats import median_ms
 from vbench.run.watch import MethodWatch
-from vbench.store.run_folder import Manifest, MethodRecord
+from vbench.store.run_folder import Manifest, MethodRecord, RunFolder
 
 
 class Meter:
@@ -110,6 +114,31 @@ def test_times_of_different_devices_are_not_for_comparing():
 
 def test_without_frames_there_is_no_median():
     assert np.isnan(median_ms([]))
+
+
+def test_of_repeats_the_middle_one_is_stored(tmp_path, monkeypatch):
+    """A stored run of 9 ms a frame, and repeats of 2, 3 and 4 ms."""
+    suite = open_suite("synth-sot", None, None).only([], 1)
+    order = Order(suite, [plan("hold")])
+    folder = RunFolder(tmp_path / "run")
+    cost = iter([9e-3, 2e-3, 3e-3, 4e-3])
+    real = bench.timed_clip
+
+    def as_slow_as_said(composed, clip, order, *more):
+        trace, each = real(composed, clip, order, *more), next(cost)
+        return replace(trace, seconds=np.full(len(trace), each))
+
+    monkeypatch.setattr(bench, "timed_clip", as_slow_as_said)
+    monkeypatch.setattr(repeats, "timed_clip", as_slow_as_said)
+    bench.run(order, folder, lambda *_: None)
+    record, clip = folder.read().methods["hold"], suite.clips[0]
+    before = folder.trace(record, clip.name)
+    repeats.time_again(order, folder, lambda *_: None, 3)
+    record = folder.read().methods["hold"]
+    after = folder.trace(record, clip.name)
+    assert record.repeats_ms == pytest.approx([2, 3, 4])
+    assert np.array_equal(after.seconds, np.full(len(after), 3e-3))
+    assert np.array_equal(after.boxes, before.boxes)
 
 
 def test_methods_are_timed_again_in_turns(alone_run, capsys):

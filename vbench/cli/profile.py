@@ -56,12 +56,14 @@ def profile(
     Example: vbench profile siamfc+patchnet,kcf --threads 1
     """
     from vbench.cli.app import messages, print_json, tables
+    from vbench.cost.allocator import keep_freed_memory
     from vbench.run.apart import options_of
     from vbench.run.request import Request
 
     if check is not None:
         _show_check(check, json)
         return
+    keep_freed_memory()
     request = Request.read(
         suite=suite, data=data, weights=weights or ["random"], device=device, threads=threads
     )

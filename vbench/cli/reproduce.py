@@ -140,10 +140,12 @@ def _run(
 ) -> tuple[Measured, dict[str, str]]:
     from vbench.cli.app import messages
     from vbench.cli.run import listening
+    from vbench.cost.allocator import keep_freed_memory
     from vbench.report.comparison import Measured
     from vbench.report.tables import summary, write_tables
     from vbench.run.reproduce import run_methods
 
+    keep_freed_memory()
     clips = here.suite(suite)
     with listening(messages(), len(set(methods)), clips, quiet) as listener:
         made = run_methods(here, suite, methods, folder, limit, listener)

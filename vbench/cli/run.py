@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
     from vbench.run.bench import Listener
     from vbench.store.run_folder import RunFolder
+
+# Seconds between two states of the progress bar.
+REDRAWN_SECONDS = 0.2
 
 
 def register(app: typer.Typer) -> None:
@@ -82,8 +86,10 @@ def run(
 
     from vbench.cli.app import Exit, messages, print_json, tables
     from vbench.core.policy import parse_policy
+    from vbench.cost.allocator import keep_freed_memory
     from vbench.report.tables import results_json, summary, write_tables
     from vbench.report.terminal import show_table
+    from vbench.report.unscored import unscored
     from vbench.run.bench import Order, check_order
     from vbench.run.bench import run as run_order
     from vbench.run.protocols import under_protocol
@@ -91,6 +97,7 @@ def run(
     from vbench.run.request import Request
     from vbench.run.shards import Cluster, Pool, Processes, Shards, Source
 
+    keep_freed_memory()
     request = Request.read(
         suite=suite, data=data, annotations=annotations, weights=weights, device=device,
         threads=threads, out=out,
@@ -133,8 +140,9 @@ def run(
         listening(console, len(order.plans), chosen, quiet or json) as listener,
     ):
         outcome = run_order(order, request.folder, request.finder.weights_for, listener)
-        if repeats > 1 and timing:
-            time_again(order, request.folder, request.finder.weights_for, repeats)
+    if repeats > 1 and timing:
+        with listening(console, len(order.plans) * repeats, chosen, quiet or json) as listener:
+            time_again(order, request.folder, request.finder.weights_for, repeats, listener)
     found = summary(request.folder)
     written = write_tables(request.folder, parquet)
     if json:
@@ -142,6 +150,8 @@ def run(
     elif not quiet:
         show_table(tables(), found, f"{chosen.name}, {chosen.coverage} clips")
         show_notes(console, request.folder)
+        for line in unscored(request.folder, found):
+            console.print(line, style="red", markup=False)
         console.print(f"tables: {', '.join(str(path) for path in written)}")
     for (method, clip), why in outcome.failed.items():
         console.print(f"failed: {method} on {clip}: {why}", style="red")
@@ -198,7 +208,10 @@ class _Progress(AbstractContextManager["Listener"]):
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
             console=console,
+            # A thread that draws would take its time from the frames that are timed.
+            auto_refresh=False,
         )
+        self.drawn = monotonic()
         self.task = self.bar.add_task("", total=methods * frames, rate="")
         self.done_methods = -1
 
@@ -206,8 +219,9 @@ class _Progress(AbstractContextManager["Listener"]):
         from vbench.run.bench import Listener
 
         return Listener(
-            method=self.method, frame=self.frame, clip=self.clip, notice=self.console.print
-        )
+            method=self.method, label=self.label, frame=self.frame, clip=self.clip,
+            notice=self.console.print,
+        )  # fmt: skip
 
     def __exit__(self, *error: object) -> None:
         if error[0] is None and self.done_methods >= 0:
@@ -215,20 +229,24 @@ class _Progress(AbstractContextManager["Listener"]):
         self.bar.stop()
 
     def method(self, name: str) -> None:
-        # Not before the first method: what stops a run at once stays one line.
-        self.bar.start()
+        self.label(name)
         self.done_methods += 1
         self.pending = 0
-        self.bar.update(self.task, description=name[:48], completed=self.done_methods * self.frames)
+        self.bar.update(self.task, completed=self.done_methods * self.frames)
+
+    def label(self, text: str) -> None:
+        # Not before the first method: what stops a run at once stays one line.
+        self.bar.start()
+        self.bar.update(self.task, description=text[:48], refresh=True)
 
     def frame(self) -> None:
-        # Called between two timed frames: keep it to one addition most of the time.
+        # Called between two timed frames: most of the time it only looks at the clock.
         self.pending += 1
-        if self.pending == 16:
+        if monotonic() > self.drawn + REDRAWN_SECONDS:
             speed = self.bar.tasks[0].speed
             rate = f"{speed:.0f} frames/s" if speed else ""
-            self.bar.update(self.task, advance=16, rate=rate)
-            self.pending = 0
+            self.bar.update(self.task, advance=self.pending, rate=rate, refresh=True)
+            self.pending, self.drawn = 0, monotonic()
 
     def clip(self, method: str, clip: str, status: str) -> None:
         if status != "ok":

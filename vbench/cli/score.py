@@ -65,7 +65,7 @@ def score(
     # Nothing here multiplies matrices: numpy's library for that need not start its threads.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from vbench.cli.app import Exit, messages, print_json, tables
-    from vbench.run.allocator import keep_freed_memory
+    from vbench.cost.allocator import keep_freed_memory
     from vbench.run.score_files import score_path
 
     keep_freed_memory()

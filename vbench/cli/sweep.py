@@ -57,6 +57,7 @@ def sweep(
     """
     from vbench.cli.app import Exit, messages, print_json, tables
     from vbench.cli.run import listening, named_clips
+    from vbench.cost.allocator import keep_freed_memory
     from vbench.report.sweeps import sweep_table, write_sweep
     from vbench.report.tables import results_json, summary, write_tables
     from vbench.report.terminal import show_table
@@ -65,6 +66,7 @@ def sweep(
     from vbench.run.request import Request
     from vbench.run.sweep import save
 
+    keep_freed_memory()
     request = Request.read(
         suite=suite, data=data, annotations=annotations, weights=weights, device=device,
         threads=threads, out=out, prefix="sweep-",

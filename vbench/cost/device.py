@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vbench.cost.allocator import keeps_freed_memory
 from vbench.cost.gpu import gpu_block
 from vbench.cost.jetson import jetson_block
 
@@ -54,7 +55,7 @@ def device_block(
         "memory_mb": _memory_mb(root),
         "gpu": gpu,
         "jetson": jetson,
-        "settings": {name: _plain(os.environ[name]) for name in SETTINGS if name in os.environ},
+        "settings": _settings(),
         "observed": {"cpu_mhz": _mhz_now(root), **gpu_observed, **jetson_observed},
     }
 
@@ -89,6 +90,12 @@ def read_text(path: Path) -> str | None:
             return file.read(1 << 16).decode("utf-8", "replace").strip(" \t\r\n\0")
     except OSError:
         return None
+
+
+def _settings() -> dict[str, str]:
+    """What is set in this process that changes its speed."""
+    found = {name: _plain(os.environ[name]) for name in SETTINGS if name in os.environ}
+    return found | ({"freed_memory": "kept"} if keeps_freed_memory() else {})
 
 
 def _cpu(root: Path) -> dict[str, Any]:

@@ -65,6 +65,7 @@ class Listener:
 
     plan: Callable[[int, int], None] = lambda frames, done: None
     method: Callable[[str], None] = lambda name: None
+    label: Callable[[str], None] = lambda text: None
     frame: Callable[[], None] = lambda: None
     clip: Callable[[str, str, str], None] = lambda method, clip, status: None
     notice: Callable[[str], None] = lambda line: None
@@ -341,6 +342,7 @@ def _manifest(order: Order, folder: RunFolder, heard: Listener) -> Manifest:
         )
     manifest.profile, manifest.protocol = suite.card.profile, order.protocol
     manifest.classes = list(suite.card.classes)
+    manifest.eao_interval = list(suite.card.eao_interval or ())
     manifest.seed = order.seed
     manifest.clips |= {clip.name: clip.digest() for clip in suite.clips}
     manifest.problems |= dict(suite.problems)

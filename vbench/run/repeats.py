@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from vbench.core.boxes import Floats
+from vbench.core.clip import Clip
 from vbench.core.trace import Trace
 from vbench.cost.latency import interleaved
+from vbench.cost.load import LoadWatch
 from vbench.run.bench import Listener, Order, set_threads, timed_clip
 from vbench.run.budget import as_found
-from vbench.run.compose import WeightsFor, compose
+from vbench.run.compose import Composed, WeightsFor, compose
 from vbench.store.files import locked
-from vbench.store.run_folder import RunFolder
+from vbench.store.run_folder import Manifest, RunFolder
 
 
 def time_again(
@@ -22,36 +27,82 @@ def time_again(
     repeats: int,
     listener: Listener | None = None,
 ) -> None:
-    """Time every method `repeats - 1` times more and keep the median of each repeat.
+    """Time every method `repeats` times on each clip before the next clip, methods in turns.
 
-    The first repeat is the stored run itself. Answers are not stored again; a clip that failed is
-    left out.
+    The runs that are compared so lie seconds apart, and the stored run before them has warmed
+    everything up. Of each clip the repeat with the middle total becomes its stored seconds;
+    answers stay. The median of each repeat over all clips is kept beside them, and what other
+    programs used meanwhile. A clip that failed is left out. All methods are in memory at once.
     """
     heard = listener or Listener()
     with locked(folder.path):
         manifest = folder.read()
-        set_threads(order.threads)
-        plans = {
-            str(plan.method): plan for plan in order.plans if str(plan.method) in manifest.methods
-        }
-        for name in plans:
+        ready = _ready(order, manifest, weights_for)
+        seconds: dict[str, list[list[Floats]]] = {name: [] for name in ready}
+        load = LoadWatch()
+        for clip in order.suite.clips:
+            heard.label(f"timing {clip.name}")
+            for name, found in _in_turns(order, manifest, ready, clip, repeats, heard).items():
+                stored = folder.trace(manifest.methods[name], clip.name)
+                if stored is not None:
+                    middle = sorted(found, key=_total)[len(found) // 2]
+                    folder.save(manifest.methods[name], clip, _timed_as(stored, middle))
+                # Only the seconds are kept: the answers of a detector are large.
+                seconds[name].append([trace.seconds for trace in found])
+        foreign = load.stop().foreign_cores
+        for name, by_clip in seconds.items():
             record = manifest.methods[name]
-            stored = [folder.trace(record, clip.name) for clip in order.suite.clips]
-            record.repeats_ms = [median_ms([trace for trace in stored if trace is not None])]
-        for _, name in interleaved(list(plans), repeats - 1):
-            record = manifest.methods[name]
-            heard.method(name)
-            composed = compose(plans[name], weights_for, device=order.device, seed=order.seed)
-            composed = as_found(composed, record.policy)
-            clips = [clip for clip in order.suite.clips if clip.name not in record.problems]
-            traces = [timed_clip(composed, clip, order, heard.frame) for clip in clips]
-            record.repeats_ms.append(median_ms(traces))
-            folder.write(manifest)
+            record.repeats_ms = [median_ms(turn) for turn in zip(*by_clip, strict=True)]
+            record.foreign_cores = round(foreign, 3) if math.isfinite(foreign) else None
+        folder.write(manifest)
 
 
-def median_ms(traces: Sequence[Trace]) -> float:
-    """Median time of a frame in ms, first frames left out; NaN without any."""
-    later = [trace.seconds[1:] for trace in traces]
+def _ready(order: Order, manifest: Manifest, weights_for: WeightsFor) -> dict[str, Composed]:
+    """Every method of the run, composed."""
+    ready = {}
+    for plan in order.plans:
+        record = manifest.methods.get(str(plan.method))
+        if record is not None:
+            made = compose(plan, weights_for, device=order.device, seed=order.seed)
+            ready[record.method] = as_found(made, record.policy)
+    return ready
+
+
+def _in_turns(
+    order: Order,
+    manifest: Manifest,
+    ready: dict[str, Composed],
+    clip: Clip,
+    repeats: int,
+    heard: Listener,
+) -> dict[str, list[Trace]]:
+    """Traces of each repeat of one clip by method."""
+    names = [name for name in ready if clip.name not in manifest.methods[name].problems]
+    found: dict[str, list[Trace]] = {name: [] for name in names}
+    for _, name in interleaved(names, repeats):
+        composed = ready[name]
+        set_threads(composed.threads or order.threads)
+        found[name].append(timed_clip(composed, clip, order, heard.frame))
+    return found
+
+
+def _total(trace: Trace) -> float:
+    return float(np.nansum(trace.seconds))
+
+
+def _timed_as(stored: Trace, timed: Trace) -> Trace:
+    """The stored answers with the seconds of another run of the same clip."""
+    return replace(
+        stored,
+        seconds=timed.seconds,
+        cheap_seconds=timed.cheap_seconds,
+        decode_seconds=timed.decode_seconds,
+    )
+
+
+def median_ms(clips: Sequence[Floats]) -> float:
+    """Median time of a frame in ms, first frames of clips left out; NaN without any."""
+    later = [seconds[1:] for seconds in clips]
     seconds = np.concatenate(later) if later else np.zeros(0)
     seconds = seconds[np.isfinite(seconds)]
     return float(np.median(seconds) * 1000) if seconds.size else float("nan")
