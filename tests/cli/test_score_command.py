@@ -199,7 +199,7 @@ def test_import_and_export_come_back_to_the_same_scores(world, capsys):
     ran = vbench(capsys, "import", "raw/near", *suite, "--as", "mine", "--out", "run", "--json")
     assert ran.code == 0
     assert ran.json["results"] == [
-        {"name": "mine", "clips": "4/100", "status": "ok", "problems": []}
+        {"name": "mine", "clips": "4/100", "status": "ok", "problems": [], "notes": []}
     ]
     vbench(capsys, "export", "run", "--format", "otb", "--out", "back")
     options = ("--json", "--allow-partial")
@@ -220,6 +220,33 @@ def test_import_keeps_what_is_whole_and_names_the_rest(world, capsys):
     assert result["problems"] == [{"clip": "Bird2", "what": "4 rows for 30 frames"}]
     twice = vbench(capsys, "import", "raw", *suite, "--as", "x", "--out", "run")
     assert "holds 2 trackers (good, near)" in twice.one_line()
+
+
+def test_results_that_begin_late_are_kept_with_their_first_frame(world, capsys):
+    """As the 349 rows that many toolkits write for the 354 frames of Tiger1."""
+    truth = truth_of("Bird2")
+    for tracker in ("good", "near"):
+        path = world / f"raw/{tracker}/Bird2.txt"
+        path.write_text("".join(path.read_text().splitlines(keepends=True)[5:]))
+    write(world / "raw/good/Bird2.txt", truth[5:])
+    suite = ("--suite", "otb2015", "--annotations", "anno")
+    ran = vbench(capsys, "import", "raw/good", *suite, "--out", "run", "--json")
+    (result,) = ran.json["results"]
+    assert (ran.code, result["problems"]) == (0, [])
+    (note,) = result["notes"]
+    assert (note["clip"], note["what"][:19]) == ("Bird2", "begins with frame 6")
+    (row,) = vbench(capsys, "report", "run", "--json").json["results"]
+    assert row["success_auc"] == pytest.approx(20 / 21)
+    for form, rows in (("otb", N - 5), ("mot", N - 5), ("otb-json", 1)):
+        vbench(capsys, "export", "run", "--format", form, "--out", form)
+        name = "Bird2.json" if form == "otb-json" else "Bird2.txt"
+        assert len((world / form / "good" / name).read_text().splitlines()) == rows
+    assert (world / "mot/good/Bird2.txt").read_text().startswith("6,1,")
+    again = by_name(score(capsys, "otb", "--allow-partial", "--json"))["good"]
+    assert again["metrics"]["success_auc"] == pytest.approx(20 / 21)
+    # got10k's toolkit compares its row 1 with the truth's row 1: five frames too early.
+    moved = by_name(score(capsys, "otb", "--allow-partial", "--json", "--profile", "got10k"))
+    assert moved["good"]["metrics"]["success_auc"] < 0.95
 
 
 def test_export_says_what_it_rounds(world, capsys):

@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 
 from vbench import catalogue
+from vbench.core.boxes import iou
 from vbench.metrics.explain import explain
 from vbench.metrics.suite_score import Placed, Scorer
+from vbench.report.tables import summary
+from vbench.run.import_files import import_path
 from vbench.run.score_files import read_path, score_path
+from vbench.store.run_folder import RunFolder
 
 scipy_io = pytest.importorskip("scipy.io")
 
@@ -83,6 +87,30 @@ def test_result_without_the_first_frames_of_tiger1_is_placed(real_data, otb):
     assert isinstance(tiger, Placed)
     assert (tiger.first, len(tiger.boxes)) == (5, 349)
     assert any(note.clip == "Tiger1" and "frame 6" in note.what for note in found.notes)
+
+
+def test_got10k_would_compare_tiger1_five_frames_too_early(real_data, otb):
+    """Its list has 354 frames and it cuts the truth behind (got10k/experiments/otb.py:88-93)."""
+    (files,) = read_path(real_data / TXT / "DaSiamRPN", otb)
+    tiger = files.results["Tiger1"]
+    assert isinstance(tiger, Placed)
+    (late,) = [c for c in explain(otb, files.results)[1].causes if c.rule == "late"]
+    assert (late.before, late.after, late.clips) == ("placed", "as the first", 0)
+    assert 0 < late.frames <= 349
+    truth = next(clip.truth for clip in otb.clips if clip.name == "Tiger1")
+    scored = Scorer(otb, "got10k").score({"Tiger1": tiger}, allow_partial=True)
+    boxes = np.concatenate([truth[:1], tiger.boxes[1:]])
+    plain = np.array([[own > t for t in np.linspace(0, 1, 21)] for own in iou(boxes, truth[:349])])
+    assert scored.per_clip()["Tiger1"]["success_auc"] == pytest.approx(plain.mean())
+
+
+def test_imported_results_score_as_their_files(real_data, otb, tmp_path):
+    import_path(real_data / TXT / "SiamRPN", otb, tmp_path / "run", repair=True)
+    (row,) = summary(RunFolder(tmp_path / "run")).to_dict(orient="records")
+    (scores,) = score_path(real_data / TXT / "SiamRPN", otb, repair=True)
+    assert row["clips"] == "100/100"
+    for name in ("success_auc", "precision_20px", "norm_precision"):
+        assert row[name] == pytest.approx(scores.metrics[name])
 
 
 def test_rule_behind_tld_is_named_with_its_frames(real_data, otb):

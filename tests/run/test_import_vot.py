@@ -1,6 +1,7 @@
 """VOT result files imported into a run keep their codes: the report says what `score` says."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,10 +13,11 @@ from vbench.core.errors import VBenchError
 from vbench.core.frames import NoFrames
 from vbench.core.suite import Card, Suite
 from vbench.core.trace import Kind
-from vbench.core.vot_run import Code, run_in
+from vbench.core.vot_run import Code, run_in, runs_in
 from vbench.report.tables import summary
 from vbench.run.import_files import export_run, import_path
 from vbench.run.score_vot import score_vot_path
+from vbench.store.raw_vot import read_seconds, read_vot
 from vbench.store.run_folder import RunFolder
 
 
@@ -76,10 +78,67 @@ def test_a_clip_that_is_wrong_is_named_and_the_rest_kept(tmp_path, suite):
     assert record.problems == {"b": "b_001.txt: 2 lines for 40 frames"}
 
 
-def test_polygons_are_refused_since_a_run_holds_boxes(tmp_path, suite):
-    polygon = "1\n" + "1,1,9,1,9,9,1,9\n" * 39
-    (record,) = import_path(lay(tmp_path / "r", "KCF", a=GOOD, b=polygon), suite, tmp_path / "run")
-    assert record.problems == {"b": "the regions are polygons; a run holds boxes"}
+def test_polygons_keep_their_corners(tmp_path, suite):
+    polygon = "1\n" + "21,21,29,21,29,29,21,29\n" * 39
+    results = lay(tmp_path / "r", "KCF", a=GOOD, b=polygon)
+    (record,) = import_path(results, suite, tmp_path / "run")
+    assert record.problems == {}
+    trace = RunFolder(tmp_path / "run").trace(record, "b")
+    assert trace is not None
+    assert trace.boxes[1].tolist() == [21, 21, 8, 8]
+    (run,) = runs_in(trace)
+    assert run.regions[1].tolist() == [21, 21, 29, 21, 29, 29, 21, 29]
+    (row,) = summary(RunFolder(tmp_path / "run")).to_dict(orient="records")
+    (scored,) = score_vot_path(results, suite)
+    assert row["accuracy"] == pytest.approx(scored.metrics["accuracy"])
+
+
+REPEATED = GOOD.replace("20,20,10,10", "20.0625,20,10,10")
+
+
+def repetitions(root, count):
+    """A tracker whose second and later tries differ from the first on clip a."""
+    lay(root, "KCF", a=GOOD, b=LOST)
+    folder = root / "KCF/baseline"
+    for number in range(2, count + 1):
+        (folder / f"a/a_{number:03d}.txt").write_text(REPEATED if number % 2 else LOST)
+        (folder / f"b/b_{number:03d}.txt").write_text(GOOD)
+    columns = ",".join(f"0.0{n}" for n in range(10, 10 + count))
+    (folder / "a/a_time.txt").write_text(f"{columns}\n" * 40)
+    return root
+
+
+@pytest.mark.parametrize("count", [2, 15])
+@pytest.mark.parametrize("profile", ["vot-pysot", "vot-matlab", "vot-python"])
+def test_all_repetitions_are_kept_and_scored(tmp_path, suite, count, profile):
+    results = repetitions(tmp_path / "r", count)
+    suite = replace(suite, card=replace(suite.card, profile=profile))
+    import_path(results, suite, tmp_path / "run")
+    (row,) = summary(RunFolder(tmp_path / "run")).to_dict(orient="records")
+    (scored,) = score_vot_path(results, suite)
+    for name in ("accuracy", "robustness", "failures_per_clip", "lost"):
+        assert row[name] == pytest.approx(scored.metrics[name])
+    # One failure on clip b in the first try, on clip a in every second one after it.
+    failures = 1 + count // 2
+    pooled = 1.0 if profile == "vot-pysot" and count < 15 else failures / count
+    assert row["lost"] == pytest.approx(pooled)
+
+
+def test_all_repetitions_come_out_as_they_went_in(tmp_path, suite):
+    results = repetitions(tmp_path / "r", 15)
+    import_path(results, suite, tmp_path / "run")
+    written = export_run(tmp_path / "run", "vot", tmp_path / "out")
+    assert (written["KCF"].files, written["KCF"].lines("vot")) == (31, [])
+    given, found = (
+        read_vot(root / "KCF/baseline", {"a": 40, "b": 40}).runs
+        for root in (results, tmp_path / "out")
+    )
+    for clip in ("a", "b"):
+        assert all(x.same_as(y) for x, y in zip(given[clip], found[clip], strict=True))
+    time = "KCF/baseline/a/a_time.txt"
+    np.testing.assert_array_equal(
+        read_seconds(tmp_path / "out" / time), read_seconds(results / time)
+    )
 
 
 def test_published_files_report_their_published_numbers(tmp_path, real_data, capsys):

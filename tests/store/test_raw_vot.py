@@ -120,14 +120,18 @@ def test_runs_are_written_where_they_are_read_from(tmp_path):
     boxes = np.array([[1.0, 2, 3, 4], [1.25, 2, 3, 4], [np.nan] * 4, [5, 6, 7, 8]])
     run = plain_run(boxes, np.array([0.5, 0.25, np.nan, 0.125]))
     assert run.codes.tolist() == [1, 3, 0, 3]
-    files, moved = write_vot_runs(tmp_path / "KCF/unsupervised", {"a": run})
-    assert (files, moved) == (2, 0)
+    assert write_vot_runs(tmp_path / "KCF/unsupervised", {"a": [run]}) == 2
     (read,) = read_vot(tmp_path / "KCF/unsupervised", {"a": 4}).runs["a"]
     assert read.codes.tolist() == run.codes.tolist()
     np.testing.assert_array_equal(read.regions[[1, 3]], boxes[[1, 3]])
     times = read_seconds(tmp_path / "KCF/unsupervised/a/a_time.txt")
     assert times[:, 0].tolist() == [0.5, 0.25, 0, 0.125]
-    rounded = plain_run(np.array([[0, 0, 1, 1], [1 / 3, 0, 1, 1]]))
-    _, moved = write_vot_runs(tmp_path / "x", {"a": rounded}, origin_px=1.0)
-    assert moved == pytest.approx(1 / 3 - 0.3333)
-    assert (tmp_path / "x/a/a_001.txt").read_text() == "1\n1.3333,1.0000,1.0000,1.0000\n"
+
+
+def test_four_decimals_are_written_where_they_are_enough(tmp_path):
+    run = plain_run(np.array([[0, 0, 1, 1], [1.5, 0, 1, 1], [1 / 3, 0, 1, 1]]))
+    assert write_vot_runs(tmp_path / "x", {"a": [run]}) == 1
+    written = (tmp_path / "x/a/a_001.txt").read_text()
+    assert written == "1\n1.5000,0.0000,1.0000,1.0000\n0.3333333333333333,0.0,1.0,1.0\n"
+    (read,) = read_vot(tmp_path / "x", {"a": 3}).runs["a"]
+    np.testing.assert_array_equal(read.regions[1:], run.regions[1:])

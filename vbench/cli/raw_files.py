@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from vbench.cli.score import ANNOTATIONS, DATA, JSON, REPAIR, RESULTS, SUITE, open_suite
+from vbench.cli.score import (
+    ANNOTATIONS,
+    DATA,
+    JSON,
+    REPAIR,
+    RESULTS,
+    SUITE,
+    folded,
+    open_suite,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -33,6 +42,7 @@ def import_results(
     Example: vbench import results/SiamFC --suite otb2015 --as siamfc-paper --out results/otb2015
     """
     from vbench.cli.app import Exit, messages, print_json
+    from vbench.metrics.suite_score import Remark
     from vbench.run.import_files import import_path
 
     opened = open_suite(suite, data, annotations)
@@ -45,14 +55,16 @@ def import_results(
                 "clips": f"{len(opened.clips) - len(record.problems)}/{total}",
                 "status": "partial" if record.problems else "ok",
                 "problems": [{"clip": c, "what": w} for c, w in record.problems.items()],
+                "notes": [{"clip": c, "what": w} for c, w in record.notes.items()],
             }
             for record in records
         ]
         print_json({"schema": 1, "suite": opened.name, "out": str(out), "results": results})
     console = messages()
     for record in records:
-        for clip, why in record.problems.items():
-            console.print(f"problem: {record.method}: {clip}: {why}", soft_wrap=True, markup=False)
+        for kind, told in (("problem", record.problems), ("note", record.notes)):
+            for line in folded([Remark(clip, what) for clip, what in told.items()]):
+                console.print(f"{kind}: {record.method}: {line}", soft_wrap=True, markup=False)
         kept = len(opened.clips) - len(record.problems)
         console.print(f"{record.method}: {kept}/{total} clips in {out}", soft_wrap=True)
     return Exit.PROBLEMS if any(record.problems for record in records) else Exit.OK

@@ -6,16 +6,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vbench.cli.differences import against_as_json, show_compared
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from vbench.core.suite import Suite
+    from vbench.metrics.bootstrap import Difference
     from vbench.metrics.vot_explain import VotExplanation
     from vbench.run.score_vot import VotResult
 
 
 def score_vot(
-    path: Path, suite: Suite, profile: str | None, allow_partial: bool, by: str | None, json: bool
+    path: Path,
+    suite: Suite,
+    profile: str | None,
+    allow_partial: bool,
+    by: str | None,
+    json: bool,
+    against: str | None = None,
 ) -> int:
     """Score VOT runs and print them; return the exit code."""
     from vbench.cli.app import Exit, messages, print_json, tables
@@ -23,12 +32,17 @@ def score_vot(
 
     found = score_vot_path(path, suite, profile, allow_partial)
     found.sort(key=lambda r: -r.metrics.get("eao", r.metrics.get("ao", -1.0)))
+    compared = _compared(found, against) if against is not None else {}
     used = next((r.score.profile for r in found if r.score), profile or suite.card.profile)
     if json:
-        results = [r.as_json() | _rows_as_json(r, by) for r in found]
+        results = [
+            r.as_json() | _rows_as_json(r, by) | against_as_json(compared.get(r.name))
+            for r in found
+        ]
         print_json({"schema": 1, "suite": suite.name, "profile": used, "results": results})
     else:
         _show(tables(), suite, used, found)
+        show_compared(tables(), against, compared, ("eao", "accuracy", "robustness", "ao"))
         for result in found:
             if by is not None:
                 _show_rows(tables(), result, by)
@@ -52,6 +66,18 @@ def explain_vot(path: Path, suite: Suite, json: bool) -> int:
         for name, rows in found.items():
             _show_explained(tables(), f"{name} on {suite.name}", rows)
     return Exit.OK
+
+
+def _compared(found: Sequence[VotResult], against: str) -> dict[str, dict[str, Difference]]:
+    """Differences of every other tracker from one of them, by name and metric."""
+    from vbench.core.errors import UnknownName
+    from vbench.run.score_vot import differences_of
+
+    named = {result.name: result for result in found}
+    if against not in named:
+        raise UnknownName("tracker here", against, named)
+    others = [r for r in found if r.name != against and r.score and named[against].score]
+    return {result.name: differences_of(result, named[against]) for result in others}
 
 
 def _rows_as_json(result: VotResult, by: str | None) -> dict[str, object]:
@@ -101,10 +127,6 @@ def _show_rows(console: Console, result: VotResult, by: str) -> None:
     console.print(table)
 
 
-def _decimals(name: str) -> int:
-    return 1 if name in ("failures", "frames") else 3
-
-
 def _show_problems(console: Console, result: VotResult) -> None:
     from vbench.cli.score import folded
     from vbench.metrics.suite_score import Remark
@@ -121,14 +143,15 @@ def _show_explained(console: Console, title: str, rows: Sequence[VotExplanation]
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for column in ("profile", "A", "R", "F", "EAO", "rule", "vot-pysot", "there"):
         table.add_column(column, justify="right" if len(column) < 4 else "left")
-    for column in ("d A", "d R", "d EAO"):
+    for column in ("frames", "d A", "d R", "d EAO"):
         table.add_column(column, justify="right")
     names = ("accuracy", "robustness", "failures_per_clip", "eao")
     for row in rows:
         head = [row.profile, *[f"{row.means[name]:.4f}" for name in names]]
         for cause in row.causes:
             changes = [f"{cause.changes[name]:+.4f}" for name in ("accuracy", "robustness", "eao")]
-            table.add_row(*head, cause.what, cause.before, cause.after, *changes)
+            count = f"{cause.frames}" if cause.frames else "-"
+            table.add_row(*head, cause.what, cause.before, cause.after, count, *changes)
             head = [""] * 5
         if not row.causes:
             table.add_row(*head)

@@ -39,6 +39,12 @@ class Card:
     classes: tuple[str, ...] = ()
     rules: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def eao_interval(self) -> tuple[int, int] | None:
+        """Sequence lengths between which the expected overlap is averaged, both included."""
+        found = self.rules.get("eao_interval")
+        return (int(found[0]), int(found[1])) if found else None
+
 
 def read_card(path: Path) -> Card:
     """Read a suite's TOML card."""

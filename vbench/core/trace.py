@@ -61,6 +61,12 @@ class Trace:
         return np.asarray((self.kind != Kind.START) & (self.kind != Kind.SKIPPED))
 
     @property
+    def begin(self) -> int:
+        """First frame that was not skipped: results of other toolkits may begin late."""
+        ran = np.flatnonzero(self.kind != Kind.SKIPPED)
+        return int(ran[0]) if len(ran) else len(self)
+
+    @property
     def interval(self) -> float:
         """Realised keyframe interval: (n - 1) / keyframes without the first; NaN without any.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -47,13 +48,50 @@ class VotRun:
         )
 
 
-# Column of a trace that says which code a frame has.
+# Column of a trace that says which code a frame has. What a trace has no place for stands in
+# further columns: `vot_2_code`, `vot_2_seconds` and `vot_2_0` to `vot_2_3` (of polygons to
+# `vot_2_7`) are the second repetition, `vot_1_0` to `vot_1_7` the polygons of the first.
 COLUMN = "vot_code"
 
 
+def columns_of(runs: Sequence[VotRun]) -> dict[str, Floats]:
+    """Columns of a trace, each (n,), that hold the repetitions of a clip beside its boxes."""
+    found = {COLUMN: runs[0].codes.astype(np.float64)}
+    for number, run in enumerate(runs, start=1):
+        if number > 1:
+            found[f"vot_{number}_code"] = run.codes.astype(np.float64)
+            if run.seconds is not None:
+                found[f"vot_{number}_seconds"] = run.seconds
+        if number > 1 or run.regions.shape[1] == 8:
+            found |= {f"vot_{number}_{i}": column for i, column in enumerate(run.regions.T)}
+    return found
+
+
 def run_in(trace: Trace) -> VotRun | None:
-    """Return the VOT run that a trace holds, None where it ran without restarts."""
+    """Return the first repetition that a trace holds, None where it ran without restarts."""
     codes = trace.extras.get(COLUMN)
     if codes is None:
         return None
-    return VotRun(codes.astype(np.int8), trace.boxes, trace.seconds)
+    regions = _regions(trace, 1)
+    boxes = trace.boxes if regions is None else regions
+    return VotRun(codes.astype(np.int8), boxes, trace.seconds)
+
+
+def runs_in(trace: Trace) -> list[VotRun]:
+    """Return all repetitions that a trace holds; none where it ran without restarts."""
+    first = run_in(trace)
+    found = [] if first is None else [first]
+    while (codes := trace.extras.get(f"vot_{len(found) + 1}_code")) is not None:
+        number = len(found) + 1
+        regions = _regions(trace, number)
+        if regions is None:
+            break
+        seconds = trace.extras.get(f"vot_{number}_seconds")
+        found.append(VotRun(codes.astype(np.int8), regions, seconds))
+    return found
+
+
+def _regions(trace: Trace, number: int) -> Floats | None:
+    names = [f"vot_{number}_{i}" for i in range(8)]
+    columns = [trace.extras[name] for name in names if name in trace.extras]
+    return np.stack(columns, axis=1) if len(columns) in (4, 8) else None

@@ -54,6 +54,14 @@ METRICS: dict[str, Metric] = {
         Metric(
             "robustness", "failures/100 frames", 0.0, math.inf, "lower", "failures per 100 frames"
         ),
+        Metric(
+            "failures_per_clip",
+            "failures/clip",
+            0.0,
+            math.inf,
+            "lower",
+            "failures a clip, weighted",
+        ),
         _share("tracked", "share of frames before the target is lost (robustness of VOT2020 on)"),
         Metric("lost", "failures", 0.0, math.inf, "lower", "failures on the whole suite", 1),
         _share("eao", "expected average overlap (VOT)"),

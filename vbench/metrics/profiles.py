@@ -24,6 +24,7 @@ Valid = Literal["finite", "size", "box", "centre"]
 Invalid = Literal["miss", "hit", "dropped"]
 Unusable = Literal["miss", "previous", "refuse"]
 Length = Literal["refuse", "truncate", "pad"]
+Late = Literal["placed", "as the first"]
 Average = Literal["clips", "frames"]
 NormalisedBy = Literal["epsilon", "clamp", "plain", "nothing"]
 
@@ -38,6 +39,8 @@ class Rules:
     centre > 0. invalid_*: what the other frames count as.
     no_size: a prediction with w or h = 0; no_box: one with NaN or a negative size.
     short, long: results with fewer or more rows than the truth; "truncate" cuts the longer one.
+    late: results that begin after the clip's first frame are compared from there on, or their first
+    row is taken as that of the clip's first frame, as a toolkit does that knows only row numbers.
     origin_px: coordinate of the image's first pixel in the toolkit's files.
     centre_origin_px: the same where it tests centres (0.5 less where a centre is x + (w-1)/2).
     error_decimals: decimals to which it rounds centre errors. bounded: boxes are cut at the frame.
@@ -60,6 +63,7 @@ class Rules:
     no_box: Unusable = "miss"
     short: Length = "refuse"
     long: Length = "refuse"
+    late: Late = "placed"
     average: Average = "clips"
     normalised_by: NormalisedBy = "epsilon"
     origin_px: float = 1.0
@@ -90,6 +94,7 @@ RULES = {
     "first_frame": "the first frame",
     "short": "results shorter than the truth",
     "long": "results longer than the truth",
+    "late": "results that begin after the clip's first frame",
     "bounded": "boxes cut at the frame's borders",
     "error_decimals": "rounding of centre errors",
     "normalised_by": "what centre errors are divided by",
@@ -116,6 +121,7 @@ PROFILES: dict[str, Rules] = {
             invalid_normalised="dropped",
             short="truncate",
             long="truncate",
+            late="as the first",
             normalised_by="clamp",
             saved="%.3f",
         ),

@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from vbench.core.vot_run import VotRun
-from vbench.metrics.vot import VotScore, score_vot
-from vbench.metrics.vot_frames import VotTruth
+from vbench.metrics.vot import counted, score_vot
+from vbench.metrics.vot_curve import cut
+from vbench.metrics.vot_frames import VotTruth, lay_out
 from vbench.metrics.vot_profiles import (
     VOT_PROFILES,
     VOT_RULES,
@@ -23,12 +26,16 @@ SHOWN = ("accuracy", "robustness", "failures_per_clip", "eao")
 
 @dataclass(frozen=True)
 class VotCause:
-    """What one rule changes, on the way from the first profile to another one."""
+    """What one rule changes, on the way from the first profile to another one.
+
+    `frames` whose part in a mean changes: all that count, where they are only weighed otherwise.
+    """
 
     rule: str
     what: str
     before: str
     after: str
+    frames: int
     changes: dict[str, float]
 
 
@@ -49,36 +56,84 @@ class VotExplanation:
         return asdict(self)
 
 
+class _Scored:
+    """Runs under some rules: means, the frames that count, and the pieces between failures."""
+
+    def __init__(self, files: _Files, rules: VotRules) -> None:
+        self.rules = rules
+        score = score_vot(files.truth, files.runs, rules, files.interval, suite=files.suite)
+        self.means = {name: float(getattr(score, name)) for name in SHOWN}
+        chosen = {name: counted(group, rules) for name, group in files.runs.items() if group}
+        rounds = range(max(len(group) for group in chosen.values()))
+        self.rounds = [lay_out(files.truth, chosen, number, rules) for number in rounds]
+        self.frames = sum(int(np.isfinite(one.counted).sum()) for one in self.rounds)
+        self.pieces = {
+            (number, place.start + piece.first, place.start + piece.last, piece.lost)
+            for number, one in enumerate(self.rounds)
+            for place in map(files.truth.slice_of, np.flatnonzero(one.present).tolist())
+            for piece in cut(one.codes[place], one.whole[place], rules.fragments)
+        }
+
+
+@dataclass(frozen=True)
+class _Files:
+    truth: VotTruth
+    runs: Mapping[str, Sequence[VotRun]]
+    suite: str
+    interval: tuple[int, int] | None
+
+
 def explain_vot(
-    truth: VotTruth, runs: Mapping[str, Sequence[VotRun]], suite: str
-) -> list[VotExplanation]:
-    """Score the same runs under every VOT profile, and name what makes each differ from pysot."""
-    first = vot_rules("vot-pysot", suite)
-    return [_explained(truth, runs, suite, first, vot_rules(name, suite)) for name in VOT_PROFILES]
-
-
-def _explained(
     truth: VotTruth,
     runs: Mapping[str, Sequence[VotRun]],
     suite: str,
-    first: VotRules,
-    rules: VotRules,
-) -> VotExplanation:
-    now, before = first, _means(score_vot(truth, runs, first, suite=suite))
-    causes = []
-    for name in differing_vot(first, rules):
-        old, new = getattr(now, name), getattr(rules, name)
-        now = replace(now, **{name: new})
-        after = _means(score_vot(truth, runs, now, suite=suite))
-        changes = {key: after[key] - before[key] for key in SHOWN}
-        causes.append(VotCause(name, VOT_RULES[name], _word(name, old), _word(name, new), changes))
-        before = after
-    return VotExplanation(rules.title, rules.source, before, tuple(causes))
+    interval: tuple[int, int] | None = None,
+) -> list[VotExplanation]:
+    """Score the same runs under every VOT profile, and name what makes each differ from pysot.
+
+    `interval` of lengths is the suite's if not given.
+    """
+    files = _Files(truth, runs, suite, interval)
+    first = _Scored(files, vot_rules("vot-pysot", suite))
+    return [_explained(files, first, vot_rules(name, suite)) for name in VOT_PROFILES]
+
+
+def _explained(files: _Files, first: _Scored, rules: VotRules) -> VotExplanation:
+    at, causes = first, []
+    for name in differing_vot(first.rules, rules):
+        there = _Scored(files, replace(at.rules, **{name: getattr(rules, name)}))
+        cause = _cause(name, at, there)
+        if cause.frames or any(cause.changes.values()) or name == "per_clip":
+            causes.append(cause)
+        at = there
+    return VotExplanation(rules.title, rules.source, at.means, tuple(causes))
+
+
+def _cause(rule: str, at: _Scored, there: _Scored) -> VotCause:
+    before, after = (_word(rule, getattr(one.rules, rule)) for one in (at, there))
+    changes = {key: there.means[key] - at.means[key] for key in SHOWN}
+    return VotCause(rule, VOT_RULES[rule], before, after, _touched(rule, at, there), changes)
+
+
+def _touched(rule: str, at: _Scored, there: _Scored) -> int:
+    """Frames whose part in a mean differs; pieces of a run count with all of their frames."""
+    if rule == "per_clip":
+        return 0
+    if rule in ("accuracy", "first_length"):
+        return there.frames
+    if rule == "fragments":
+        return max(_frames_of(at.pieces - there.pieces), _frames_of(there.pieces - at.pieces))
+    total = abs(at.frames - there.frames) if len(at.rounds) != len(there.rounds) else 0
+    for ours, theirs in zip(at.rounds, there.rounds, strict=False):
+        differs = ~np.isclose(ours.overlap, theirs.overlap, rtol=0, atol=1e-12, equal_nan=True)
+        differs |= ~np.isclose(ours.whole, theirs.whole, rtol=0, atol=1e-12, equal_nan=True)
+        total += int(differs.sum())
+    return total
+
+
+def _frames_of(pieces: set[tuple[int, int, int, bool]]) -> int:
+    return sum(last - first for _, first, last, _ in pieces)
 
 
 def _word(rule: str, value: object) -> str:
     return VOT_VALUES.get(rule, {}).get(value, str(value))
-
-
-def _means(score: VotScore) -> dict[str, float]:
-    return {name: float(getattr(score, name)) for name in SHOWN}

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from vbench.core.boxes import Floats
-from vbench.metrics.bootstrap import LEVEL, Interval, drawn_clips, intervals
+from vbench.core.errors import VBenchError
+from vbench.metrics.bootstrap import LEVEL, Difference, Interval, drawn_clips, intervals
 from vbench.metrics.vot import VotScore
+
+NAMES = ("eao", "accuracy", "robustness", "failures_per_clip", "lost")
+ENDS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 
 
 def vot_intervals(score: VotScore, seed: int = 0) -> dict[str, Interval]:
@@ -15,14 +21,71 @@ def vot_intervals(score: VotScore, seed: int = 0) -> dict[str, Interval]:
     found = {
         "accuracy": _mean(columns["accuracy"], columns["counted"], seed),
         "robustness": _mean(100 * columns["failures"] / columns["frames"], columns["frames"], seed),
+        "failures_per_clip": _mean(columns["failures"], columns["frames"], seed),
         "lost": _mean(clips * columns["failures"], np.ones(clips), seed),
     }
     if np.isfinite(score.eao):
         found["eao"] = _eao(score, seed)
-    centres = {"accuracy": score.accuracy, "robustness": score.robustness, "lost": score.lost}
     return {
-        name: Interval(centres.get(name, score.eao), one.lo, one.hi) for name, one in found.items()
+        name: Interval(float(getattr(score, name)), one.lo, one.hi) for name, one in found.items()
     }
+
+
+def vot_differences(ours: VotScore, theirs: VotScore, seed: int = 0) -> dict[str, Difference]:
+    """Paired differences ours - theirs by metric, over the clips that both have.
+
+    Each draw of clips is the same for both; `p` as in `Difference`.
+
+    Raises:
+        VBenchError: they have no clip in common.
+    """
+    common = [clip for clip in ours.clips if clip in set(theirs.clips)]
+    if not common:
+        raise VBenchError("the two trackers have no clip in common")
+    counts = drawn_clips(len(common), seed)
+    drawn = [_drawn(score, common, counts) for score in (ours, theirs)]
+    whole = [_drawn(score, common, np.ones((1, len(common)))) for score in (ours, theirs)]
+    found = {}
+    for name in drawn[0].keys() & drawn[1].keys():
+        gap = drawn[0][name] - drawn[1][name]
+        gap = gap[np.isfinite(gap)]
+        lo, hi = (np.nan, np.nan) if len(common) < 2 else np.quantile(gap, ENDS)
+        mean = float((whole[0][name] - whole[1][name])[0])
+        share = min(float(np.mean(gap <= 0)), float(np.mean(gap >= 0)))
+        interval = Interval(mean, float(lo), float(hi))
+        found[name] = Difference(interval, len(common), min(1.0, 2 * share))
+    return {name: found[name] for name in NAMES if name in found}
+
+
+def _drawn(score: VotScore, clips: Sequence[str], counts: Floats) -> dict[str, Floats]:
+    """Metrics of each draw (d,) of `clips`, which `counts` (d, clips) says how often is drawn."""
+    place = {clip: index for index, clip in enumerate(score.clips)}
+    rows = np.array([place[clip] for clip in clips])
+    known = {name: np.nan_to_num(column[rows]) for name, column in score.by_clip.items()}
+    inside = known["accuracy"] * known["counted"]
+    failures = _sum(counts, known["failures"])
+    frames = known["frames"]
+    found = {
+        "accuracy": _ratio(_sum(counts, inside), _sum(counts, known["counted"])),
+        "robustness": 100 * _ratio(failures, _sum(counts, frames)),
+        "failures_per_clip": _ratio(_sum(counts, known["failures"] * frames), _sum(counts, frames)),
+        "lost": failures,
+    }
+    if np.isfinite(score.eao):
+        total, weight = (np.einsum("dc,cl->dl", counts, sums[rows]) for sums in score.sums)
+        found["eao"] = np.nanmean(_ratio(total, weight), axis=1)
+    return found
+
+
+def _sum(counts: Floats, values: Floats) -> Floats:
+    # Not the matrix product, whose last bits depend on the number of threads.
+    sums: Floats = np.einsum("dc,c->d", counts, values)
+    return sums
+
+
+def _ratio(sums: Floats, over: Floats) -> Floats:
+    ratio: Floats = sums / np.where(over > 0, over, np.nan)
+    return ratio
 
 
 def _mean(values: Floats, weights: Floats, seed: int) -> Interval:
@@ -33,9 +96,8 @@ def _eao(score: VotScore, seed: int) -> Interval:
     """EAO of each draw from the clips' sums, whose ratio is the curve."""
     counts = drawn_clips(len(score.clips), seed)
     total, weight = (np.einsum("dc,cl->dl", counts, sums) for sums in score.sums)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        eao = np.nanmean(np.where(weight > 0, total / weight, np.nan), axis=1)
-    lo, hi = np.nanquantile(eao, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    eao = np.nanmean(_ratio(total, weight), axis=1)
+    lo, hi = np.nanquantile(eao, ENDS)
     if len(score.clips) < 2:
         lo = hi = np.nan
     return Interval(score.eao, float(lo), float(hi))

@@ -18,7 +18,7 @@ from vbench.metrics.profiles import Rules, iou_thresholds, rules_of
 from vbench.metrics.short_range import judged, miss_rate
 from vbench.metrics.vot_profiles import VOT_PROFILES
 from vbench.report.video import video_accuracy, video_plus_minus
-from vbench.report.vot_accuracy import is_vot_run, vot_accuracy, vot_plus_minus
+from vbench.report.vot_accuracy import Interval, is_vot_run, vot_accuracy, vot_plus_minus
 from vbench.store.traces import StoredTruth
 
 # Protocols that make several pieces of each clip.
@@ -32,16 +32,17 @@ def accuracy_of(
     truths: Sequence[StoredTruth],
     traces: Sequence[Trace],
     protocol: str = "",
+    interval: Interval = None,
 ) -> dict[str, float]:
     """Accuracy over some clips by metric name; nothing where there is no ground truth."""
     if task == "vid":
         return video_accuracy(profile, truths, traces)
     if is_vot_run(protocol, traces):
-        return vot_accuracy(suite, profile, protocol, truths, traces)
+        return vot_accuracy(suite, profile, protocol, truths, traces, interval)
     scored = _scored(suite, profile, truths, traces)
     found = {} if scored is None else {name: scored.mean(name) for name in OVERLAP_METRICS}
     if any(RESTART in truth.frame_tags for truth in truths):
-        found["miss_rate"] = miss_rate(*_boxes(truths, traces))
+        found["miss_rate"] = miss_rate(*_boxes(truths, traces, _rules(suite, profile)))
     return found
 
 
@@ -52,12 +53,13 @@ def plus_minus_of(
     truths: Sequence[StoredTruth],
     traces: Sequence[Trace],
     protocol: str = "",
+    interval: Interval = None,
 ) -> dict[str, float]:
     """Half widths of 95 % bootstrap intervals over clips, for metrics that are means of clips."""
     if task == "vid":
         return video_plus_minus(profile, truths, traces)
     if is_vot_run(protocol, traces):
-        return vot_plus_minus(suite, profile, protocol, truths, traces)
+        return vot_plus_minus(suite, profile, protocol, truths, traces, interval)
     if len(truths) < 2:
         return {}
     scored = _scored(suite, profile, truths, traces)
@@ -114,7 +116,7 @@ def _scored(
     ]
     if not kept:
         return None
-    boxes, results = _boxes(*zip(*kept, strict=True))
+    boxes, results = _boxes([truth for truth, _ in kept], [trace for _, trace in kept], rules)
     return score_ope(Truths(boxes, [truth.size for truth, _ in kept]), results, rules)
 
 
@@ -132,13 +134,17 @@ def _seen(truth: StoredTruth, rules: Rules) -> StoredTruth:
 
 
 def _boxes(
-    truths: Sequence[StoredTruth], traces: Sequence[Trace]
+    truths: Sequence[StoredTruth], traces: Sequence[Trace], rules: Rules
 ) -> tuple[list[Boxes], list[Boxes]]:
-    """True and answered boxes of each clip; where it begins anew, of the last frames before."""
+    """True and answered boxes of each clip; where it begins anew, of the last frames before.
+
+    Results that begin late are compared from there on, or as the rules say.
+    """
     true, answered = [], []
     for truth, trace in zip(truths, traces, strict=True):
         restarts = truth.frame_tags.get(RESTART)
         last = slice(None) if restarts is None else judged(restarts)
-        true.append(truth.truth[last])
-        answered.append(trace.boxes[last])
+        skipped = trace.begin if restarts is None else 0
+        true.append(truth.truth[last][skipped if rules.late == "placed" else 0 :])
+        answered.append(trace.boxes[last][skipped:])
     return true, answered

@@ -19,6 +19,7 @@ from vbench.metrics.metric import METRICS
 from vbench.report.accuracy import accuracy_of, plus_minus_of
 from vbench.report.timing_notes import joules_per_frame
 from vbench.report.video import by_class, by_distance, unscorable
+from vbench.report.vot_accuracy import Interval, interval_of
 from vbench.store.files import write_atomically
 from vbench.store.run_folder import Manifest, MethodRecord, RunFolder
 from vbench.store.traces import Corrupt, StoredTruth
@@ -222,9 +223,7 @@ def _summary_row(
     row["status"] = "ok" if len(done) == len(found) else ("partial" if done else "failed")
     if done:
         row |= _accuracy(manifest, truths, traces)
-        spread = plus_minus_of(
-            manifest.suite, manifest.task, manifest.profile, truths, traces, manifest.protocol
-        )
+        spread = plus_minus_of(*_scored_as(manifest, truths, traces))
         row |= {f"{name}{PM}": half for name, half in spread.items()}
         row |= cost_of(record, traces)
     row["params_m"] = record.params_m if record.params_m is not None else math.nan
@@ -251,9 +250,15 @@ def _of_video(
 def _accuracy(
     manifest: Manifest, truths: Sequence[StoredTruth], traces: Sequence[Trace]
 ) -> dict[str, float]:
-    return accuracy_of(
-        manifest.suite, manifest.task, manifest.profile, truths, traces, manifest.protocol
-    )
+    return accuracy_of(*_scored_as(manifest, truths, traces))
+
+
+def _scored_as(
+    manifest: Manifest, truths: Sequence[StoredTruth], traces: Sequence[Trace]
+) -> tuple[str, str, str, Sequence[StoredTruth], Sequence[Trace], str, Interval]:
+    """What `accuracy_of` and `plus_minus_of` take."""
+    suite, task, profile = manifest.suite, manifest.task, manifest.profile
+    return suite, task, profile, truths, traces, manifest.protocol, interval_of(manifest)
 
 
 def _ordered(frame: pd.DataFrame, first: list[str], last: list[str]) -> pd.DataFrame:

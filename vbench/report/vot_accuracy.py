@@ -10,23 +10,32 @@ from vbench.core.boxes import Floats
 from vbench.core.clip import Clip
 from vbench.core.frames import NoFrames
 from vbench.core.trace import Trace
-from vbench.core.vot_run import VotRun, run_in
+from vbench.core.vot_run import COLUMN, VotRun, runs_in
 from vbench.metrics.vot import VotScore, score_vot
 from vbench.metrics.vot_frames import VotTruth, lay_out
 from vbench.metrics.vot_intervals import vot_intervals
 from vbench.metrics.vot_overlap import score_multistart, score_unsupervised
 from vbench.metrics.vot_profiles import INTERVALS, VOT_PROFILES, VotRules, vot_rules
 from vbench.store.raw_vot import plain_run
+from vbench.store.run_folder import Manifest
 from vbench.store.traces import StoredTruth
 
 MULTISTART, UNSUPERVISED = "vot-multistart", "vot-unsupervised"
-# Multi-start began with VOT2020: the interval of lengths since then, whatever the sequences.
-INTERVAL = INTERVALS["vot2020"]
+# Lengths between which the expected overlap is averaged, where the suite's card has none: those of
+# the challenges from VOT2020 on, with which multi-start began.
+SINCE_2020 = INTERVALS["vot2020"]
+Interval = tuple[int, int] | None
+
+
+def interval_of(manifest: Manifest) -> Interval:
+    """Sequence lengths between which a run's expected overlap is averaged, if its card has any."""
+    found = manifest.eao_interval
+    return (found[0], found[1]) if len(found) == 2 else None
 
 
 def is_vot_run(protocol: str, traces: Sequence[Trace]) -> bool:
     """Tell whether traces are scored by the VOT measures."""
-    return protocol == MULTISTART or any(run_in(trace) is not None for trace in traces)
+    return protocol == MULTISTART or any(COLUMN in trace.extras for trace in traces)
 
 
 def vot_accuracy(
@@ -35,20 +44,22 @@ def vot_accuracy(
     protocol: str,
     truths: Sequence[StoredTruth],
     traces: Sequence[Trace],
+    interval: Interval = None,
 ) -> dict[str, float]:
     """Accuracy, robustness, lost and EAO; average overlap without restarts.
 
-    Our methods repeat exactly, so one repetition stands for all.
+    Over all repetitions of imported results; our methods repeat exactly and are run once.
     """
     if protocol == MULTISTART:
-        return _multistart(suite, truths, traces)
+        return _multistart(suite, truths, traces, interval)
     if protocol == UNSUPERVISED:
         rules = _rules(suite, profile)
         return {"ao": score_unsupervised(_truth(truths), _runs(truths, traces), rules).average}
-    score = supervised_score(suite, profile, truths, traces)
+    score = supervised_score(suite, profile, truths, traces, interval)
     return {
         "accuracy": score.accuracy,
         "robustness": score.robustness,
+        "failures_per_clip": score.failures_per_clip,
         "lost": score.lost,
         "eao": score.eao,
     }
@@ -60,24 +71,29 @@ def vot_plus_minus(
     protocol: str,
     truths: Sequence[StoredTruth],
     traces: Sequence[Trace],
+    interval: Interval = None,
 ) -> dict[str, float]:
     """Half widths of 95 % bootstrap intervals over clips, for runs with restarts."""
     if len(truths) < 2 or protocol in (MULTISTART, UNSUPERVISED):
         return {}
-    found = vot_intervals(supervised_score(suite, profile, truths, traces))
+    found = vot_intervals(supervised_score(suite, profile, truths, traces, interval))
     return {name: one.half for name, one in found.items()}
 
 
 def supervised_score(
-    suite: str, profile: str, truths: Sequence[StoredTruth], traces: Sequence[Trace]
+    suite: str,
+    profile: str,
+    truths: Sequence[StoredTruth],
+    traces: Sequence[Trace],
+    interval: Interval = None,
 ) -> VotScore:
     """Everything there is to score of runs with restarts, curve and AR point included."""
     rules = _rules(suite, profile)
-    return score_vot(_truth(truths), _runs(truths, traces), rules, suite=suite)
+    return score_vot(_truth(truths), _runs(truths, traces), rules, interval, suite=suite)
 
 
 def _multistart(
-    suite: str, truths: Sequence[StoredTruth], traces: Sequence[Trace]
+    suite: str, truths: Sequence[StoredTruth], traces: Sequence[Trace], interval: Interval
 ) -> dict[str, float]:
     """Scores of pieces `CLIP/ANCHOR`; the longest one of a clip starts at its first frame."""
     laid = _truth(truths)
@@ -89,7 +105,7 @@ def _multistart(
         own[:1] = 0.0
         overlaps.setdefault(name.rpartition("/")[0] or name, []).append(own)
     lengths = {clip: max(len(own) for own in group) for clip, group in overlaps.items()}
-    score = score_multistart(overlaps, lengths, INTERVAL)
+    score = score_multistart(overlaps, lengths, interval or INTERVALS.get(suite, SINCE_2020))
     return {"accuracy": score.accuracy, "tracked": score.robustness, "eao": score.eao}
 
 
@@ -115,6 +131,6 @@ def _truth(truths: Sequence[StoredTruth]) -> VotTruth:
 
 def _runs(truths: Sequence[StoredTruth], traces: Sequence[Trace]) -> dict[str, list[VotRun]]:
     return {
-        truth.name: [run_in(trace) or plain_run(trace.boxes)]
+        truth.name: runs_in(trace) or [plain_run(trace.boxes)]
         for truth, trace in zip(truths, traces, strict=True)
     }

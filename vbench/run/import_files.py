@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from vbench import catalogue
-from vbench.core.boxes import Boxes, Floats
+from vbench.core.boxes import Floats, absent
 from vbench.core.clip import Clip
 from vbench.core.errors import NotReady, UnknownName, VBenchError
 from vbench.core.suite import Suite, read_card
 from vbench.core.trace import Kind, Trace
-from vbench.core.vot_run import COLUMN, run_in
+from vbench.core.vot_run import COLUMN, runs_in
 from vbench.metrics.suite_score import Placed, Result
 from vbench.run.bench import Order
 from vbench.run.bench import run as run_bench
@@ -67,10 +67,14 @@ def _read(files: ResultFiles, suite: Suite) -> ReadTraces:
     problems: dict[str, str] = {}
     for clip in suite.clips:
         try:
-            traces[clip.name] = _trace(_boxes(clip, files.results), _seconds(files, clip))
+            placed = _placed(clip, files.results)
+            traces[clip.name] = _trace(placed, _seconds(files, clip, placed.first))
         except ValueError as error:
             problems[clip.name] = str(error)
-    return ReadTraces(files.name, "ope", traces, problems)
+    notes: dict[str, str] = {}
+    for remark in (*files.notes, *files.unknown):
+        notes[remark.clip] = "; ".join(filter(None, (notes.get(remark.clip), remark.what)))
+    return ReadTraces(files.name, "ope", traces, problems, notes)
 
 
 def export_run(
@@ -100,7 +104,8 @@ def export_run(
             continue
         boxes = {clip: trace.boxes for clip, trace in traces.items()}
         seconds = {clip: trace.seconds for clip, trace in traces.items()}
-        written[name] = write_results(form, out, name, boxes, seconds, origin_px)
+        begins = {clip: trace.begin for clip, trace in traces.items() if trace.begin}
+        written[name] = write_results(form, out, name, boxes, seconds, origin_px, begins)
     return written
 
 
@@ -117,13 +122,12 @@ def _as_vot(
 ) -> Written:
     """Write traces as VOT runs: with their codes where they have some, else without restarts."""
     runs = {
-        clip: run_in(trace) or plain_run(trace.boxes, trace.seconds)
+        clip: runs_in(trace) or [plain_run(trace.boxes, trace.seconds)]
         for clip, trace in traces.items()
     }
-    coded = any(run_in(trace) is not None for trace in traces.values())
+    coded = any(COLUMN in trace.extras for trace in traces.values())
     experiment = EXPERIMENTS.get(manifest.protocol, "unsupervised") if coded else "unsupervised"
-    files, moved = write_vot_runs(out / file_name(name) / experiment, runs, origin_px)
-    return Written(files=files, moved_px=moved)
+    return Written(write_vot_runs(out / file_name(name) / experiment, runs, origin_px))
 
 
 def _first_pixel(suite: str) -> float:
@@ -146,11 +150,13 @@ def _keep(
 ) -> MethodRecord:
     digest = hashlib.sha256(found.protocol.encode())
     for clip_name, trace in found.traces.items():
-        codes = trace.extras.get(COLUMN, np.zeros(0))
         digest.update(clip_name.encode() + np.ascontiguousarray(trace.boxes, "<f8").tobytes())
-        digest.update(np.ascontiguousarray(codes, "<f8").tobytes())
+        for column in trace.extras.values():
+            digest.update(np.ascontiguousarray(column, "<f8").tobytes())
     key = content_key({"imported": digest.hexdigest()})
-    record = MethodRecord(method=name, key=key, base=name, problems=dict(found.problems))
+    record = MethodRecord(
+        method=name, key=key, base=name, problems=dict(found.problems), notes=dict(found.notes)
+    )
     manifest.methods[name] = record
     for clip in suite.clips:
         if clip.name in found.traces:
@@ -158,34 +164,35 @@ def _keep(
     return record
 
 
-def _boxes(clip: Clip, results: Mapping[str, Result]) -> Boxes:
+def _placed(clip: Clip, results: Mapping[str, Result]) -> Placed:
+    """Boxes that reach to the clip's last frame; ValueError says why there are none."""
     found = results.get(clip.name, "no result")
     if isinstance(found, str):
         raise ValueError(found)
     placed = found if isinstance(found, Placed) else Placed(found)
-    if placed.first:
-        raise ValueError(
-            f"begins with frame {placed.first + 1}; a run holds whole clips, "
-            "`vbench score` takes it as it is"
-        )
-    if len(placed.boxes) != len(clip):
+    if placed.first + len(placed.boxes) != len(clip):
         raise ValueError(f"{len(placed.boxes)} rows for {len(clip)} frames")
-    return placed.boxes
+    return placed
 
 
-def _seconds(files: ResultFiles, clip: Clip) -> Floats:
-    """Seconds of each frame, NaN where the tracker left no (whole) file of times."""
+def _seconds(files: ResultFiles, clip: Clip, first: int) -> Floats:
+    """Seconds of each frame from `first` on, NaN without a (whole) file of times."""
     file = files.tracker.times.get(clip.name)
     seconds = read_seconds(file) if file is not None else BadTable("none")
-    if isinstance(seconds, BadTable) or len(seconds) != len(clip):
-        return np.full(len(clip), np.nan)
+    if isinstance(seconds, BadTable) or len(seconds) != len(clip) - first:
+        return np.full(len(clip) - first, np.nan)
     return seconds
 
 
-def _trace(boxes: Boxes, seconds: Floats) -> Trace:
+def _trace(placed: Placed, seconds: Floats) -> Trace:
+    """A trace of the whole clip; frames before the first row are SKIPPED."""
+    first = placed.first
+    boxes = np.concatenate([absent(first), placed.boxes])
+    seconds = np.concatenate([np.full(first, np.nan), seconds])
     n = len(boxes)
     kind = np.full(n, Kind.KEY, dtype=np.int8)
-    kind[0] = Kind.START
+    kind[:first] = Kind.SKIPPED
+    kind[first] = Kind.START
     unknown = np.full(n, np.nan)
     return Trace(
         kind=kind,

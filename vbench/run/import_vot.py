@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from vbench.core.boxes import Floats
+from vbench.core.boxes import Floats, around_polygons
 from vbench.core.clip import Clip
 from vbench.core.errors import ClipFailed
 from vbench.core.suite import Suite
 from vbench.core.trace import Kind, Trace
-from vbench.core.vot_run import COLUMN, Code, VotRun
+from vbench.core.vot_run import Code, VotRun, columns_of
 from vbench.run.score_vot import trackers_in
 from vbench.store.raw_vot import read_seconds, read_vot
 
@@ -28,19 +28,20 @@ PROTOCOLS = {
 
 @dataclass(frozen=True)
 class ReadTraces:
-    """A tracker's results: a trace for each clip, or the reason why there is none."""
+    """A tracker's results: a trace for each clip, or the reason why there is none.
+
+    `notes` say by clip what is odd in its files or was mended.
+    """
 
     name: str
     protocol: str
     traces: Mapping[str, Trace]
     problems: Mapping[str, str]
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 def vot_traces(path: Path, suite: Suite) -> list[ReadTraces]:
-    """Read the VOT results of every tracker under `path`; empty if none of them has codes.
-
-    Of several repetitions the first is kept.
-    """
+    """Read the VOT results of every tracker under `path`; empty if none of them has codes."""
     found = []
     for name, folder in trackers_in(path, [clip.name for clip in suite.clips]):
         read = read_vot(folder, {clip.name: len(clip) for clip in suite.clips})
@@ -49,21 +50,19 @@ def vot_traces(path: Path, suite: Suite) -> list[ReadTraces]:
         ):
             continue
         problems = dict(read.problems)
-        traces = {}
-        for clip in suite.clips:
-            if clip.name in read.runs:
-                try:
-                    traces[clip.name] = _trace(clip, read.runs[clip.name][0], folder)
-                except ClipFailed as error:
-                    problems[clip.name] = str(error)
+        traces = {
+            clip.name: _trace(_timed(clip, read.runs[clip.name], folder))
+            for clip in suite.clips
+            if clip.name in read.runs
+        }
         protocol = PROTOCOLS.get(folder.name, "vot-supervised")
         found.append(ReadTraces(name, protocol, traces, problems))
     return found
 
 
-def _trace(clip: Clip, run: VotRun, folder: Path) -> Trace:
-    if run.regions.shape[1] != 4:
-        raise ClipFailed("the regions are polygons; a run holds boxes")
+def _trace(runs: Sequence[VotRun]) -> Trace:
+    """The repetitions of one clip; the boxes are those (around the polygons) of the first."""
+    run = runs[0]
     n = len(run)
     kind = np.full(n, Kind.KEY, dtype=np.int8)
     kind[run.codes == Code.START] = Kind.START
@@ -74,18 +73,28 @@ def _trace(clip: Clip, run: VotRun, folder: Path) -> Trace:
         objects=np.ones(n, dtype=np.int64),
         carried=np.zeros(n, dtype=np.int64),
         belief=unknown,
-        seconds=_seconds(folder, clip, n),
+        seconds=unknown if run.seconds is None else run.seconds,
         cheap_seconds=unknown,
         decode_seconds=unknown,
-        boxes=run.regions,
+        boxes=run.regions if run.regions.shape[1] == 4 else around_polygons(run.regions),
         scores=unknown,
         labels=np.full(n, -1, dtype=np.int64),
-        extras={COLUMN: run.codes.astype(np.float64)},
+        extras=columns_of(runs),
     )
 
 
-def _seconds(folder: Path, clip: Clip, frames: int) -> Floats:
-    """Seconds of each frame in the first repetition; NaN without a whole file of them."""
+def _timed(clip: Clip, runs: Sequence[VotRun], folder: Path) -> list[VotRun]:
+    """The repetitions with their seconds, where there is a whole file of them."""
+    table = _seconds(folder, clip)
+    columns = [] if table is None else list(table.T)
+    return [
+        replace(run, seconds=columns[index]) if index < len(columns) else run
+        for index, run in enumerate(runs)
+    ]
+
+
+def _seconds(folder: Path, clip: Clip) -> Floats | None:
+    """Seconds (n, repetitions) of the frames; None without a whole file of them."""
     for name in (f"{clip.name}_time.txt", f"{clip.name}_time.value"):
         for path in (folder / clip.name / name, folder / name):
             if path.is_file():
@@ -93,6 +102,6 @@ def _seconds(folder: Path, clip: Clip, frames: int) -> Floats:
                     table = read_seconds(path)
                 except ClipFailed:
                     continue
-                if len(table) == frames:
-                    return table[:, 0]
-    return np.full(frames, np.nan)
+                if len(table) == len(clip):
+                    return table
+    return None

@@ -9,17 +9,17 @@ from typing import Any, Literal
 
 from vbench.core.errors import NotReady, VBenchError
 from vbench.core.suite import Suite
-from vbench.metrics.bootstrap import Interval
+from vbench.metrics.bootstrap import Difference, Interval
 from vbench.metrics.vot import VotScore, score_vot
 from vbench.metrics.vot_explain import VotExplanation, explain_vot
 from vbench.metrics.vot_frames import VotTruth
-from vbench.metrics.vot_intervals import vot_intervals
+from vbench.metrics.vot_intervals import vot_differences, vot_intervals
 from vbench.metrics.vot_overlap import score_unsupervised
 from vbench.metrics.vot_profiles import VotRules, vot_rules
 from vbench.store.raw_vot import VotRuns, read_vot, result_files
 
 EXPERIMENTS = ("baseline", "supervised", "realtime", "unsupervised")
-METRICS = ("eao", "accuracy", "robustness", "lost")
+METRICS = ("eao", "accuracy", "robustness", "failures_per_clip", "lost")
 COLUMNS = (*METRICS, "ao")
 PROTOCOL = "vot-supervised"
 Status = Literal["ok", "partial", "failed"]
@@ -88,18 +88,32 @@ class VotResult:
         """One entry of `results` in the command line's JSON."""
         score = self.score
         restarts = score is not None and "lost" in self.metrics
-        per_clip = {"failures_per_clip": score.failures_per_clip} if score and restarts else {}
         return {
             "name": self.name,
             "clips": self.coverage,
             "status": self.status,
-            "metrics": self.metrics | per_clip,
+            "metrics": self.metrics,
             "plus_minus": {name: one.half for name, one in self.intervals.items()},
             "interval": list(score.interval) if score and score.interval else None,
             "ar": list(score.ar) if score and restarts else None,
             "problems": [{"clip": clip, "what": why} for clip, why in self.problems.items()],
             "notes": [],
         }
+
+
+def differences_of(ours: VotResult, theirs: VotResult) -> dict[str, Difference]:
+    """Paired differences ours - theirs by metric, over the clips that both have.
+
+    Raises:
+        VBenchError: they have no clip in common, or are of different experiments.
+    """
+    if ours.score is None or theirs.score is None:
+        raise VBenchError(f"{ours.name} or {theirs.name} has no clip that can be scored")
+    if (ours.average_overlap is None) != (theirs.average_overlap is None):
+        raise VBenchError(f"{ours.name} and {theirs.name} are results of different experiments")
+    if ours.average_overlap is not None:
+        return {}
+    return vot_differences(ours.score, theirs.score)
 
 
 def is_vot(suite: Suite, profile: str | None) -> bool:
@@ -140,7 +154,7 @@ def explain_vot_path(path: Path, suite: Suite) -> dict[str, list[VotExplanation]
         if not runs.runs:
             clip, why = next(iter(runs.problems.items()))
             raise VBenchError(f"{name}: no clip can be scored; {clip}: {why}")
-        found[name] = explain_vot(truth, runs.runs, suite.name)
+        found[name] = explain_vot(truth, runs.runs, suite.name, suite.card.eao_interval)
     return found
 
 
@@ -188,7 +202,8 @@ def _scored(
     found = _read(folder, suite)
     total = max(suite.card.clips, len(suite.clips))
     problems = {**suite.problems, **found.problems}
-    score = score_vot(truth, found.runs, rules, suite=suite.name) if found.runs else None
+    interval = suite.card.eao_interval
+    score = score_vot(truth, found.runs, rules, interval, suite=suite.name) if found.runs else None
     average = None
     if score is not None and folder.name == "unsupervised":
         average = score_unsupervised(truth, found.runs, rules).average

@@ -61,6 +61,9 @@ FORMATS = {
 # The VOT toolkits' format holds codes as well as boxes; `raw_vot` writes it.
 VOT = "vot"
 
+# Digits behind the point that files have at most, where more say nothing else.
+DECIMALS = 9
+
 # Moves up to this are those of adding and taking off 1 px.
 NO_MOVE_PX = 1e-9
 
@@ -100,10 +103,12 @@ def write_results(
     boxes: Mapping[str, Boxes],
     seconds: Mapping[str, Floats] | None = None,
     origin_px: float = 1.0,
+    begins: Mapping[str, int] | None = None,
 ) -> Written:
     """Write one method's boxes (n, 4) of each clip, and its seconds a frame where they are known.
 
-    `origin_px` is where pixels count from in the suite's own files.
+    `origin_px` is where pixels count from in the suite's own files. Clips named in `begins` have
+    rows from that frame on: those before it are not written.
 
     Raises:
         UnknownName: there is no such format.
@@ -112,9 +117,11 @@ def write_results(
     chosen, written = format_of(form), Written()
     origin = origin_px if chosen.origin_px is None else chosen.origin_px
     shift = np.array([origin, origin, 0.0, 0.0])
-    for clip, own in boxes.items():
-        shifted = own + shift
-        content = WRITERS.get(form, _as_text)(shifted, chosen)
+    for clip, whole in boxes.items():
+        first = (begins or {}).get(clip, 0)
+        own = whole[first:]
+        shifted = _shifted(own, shift)
+        content = WRITERS.get(form, _as_text)(shifted, chosen, first)
         write_atomically(out / _path(chosen.box, method, clip), content)
         written.files += 1
         present = is_present(own)
@@ -122,11 +129,19 @@ def write_results(
         if chosen.number:
             written.moved_px = max(written.moved_px, _moved(shifted[present], chosen))
         times = (seconds or {}).get(clip)
-        if chosen.time and times is not None and np.isfinite(times).all():
+        if chosen.time and times is not None and np.isfinite(times[first:]).all():
+            times = times[first:]
             text = "".join(f"{value:.8f}\n" for value in times)
             write_atomically(out / _path(chosen.time, method, clip), text.encode())
             written.files += 1
     return written
+
+
+def _shifted(own: Boxes, shift: Floats) -> Boxes:
+    """Boxes in the file's pixels; of numbers that give the same box again, the shorter one."""
+    shifted = own + shift
+    short = np.round(shifted, DECIMALS)
+    return np.where(short - shift == own, short, shifted)
 
 
 def _path(pattern: str, method: str, clip: str) -> str:
@@ -140,11 +155,11 @@ def file_name(name: str) -> str:
 
 
 def _moved(boxes: Boxes, chosen: Format) -> float:
-    read = parse_table(_as_text(boxes, chosen)) if len(boxes) else boxes
+    read = parse_table(_as_text(boxes, chosen, 0)) if len(boxes) else boxes
     return 0.0 if isinstance(read, BadTable) or not len(read) else float(np.abs(read - boxes).max())
 
 
-def _as_text(boxes: Boxes, chosen: Format) -> bytes:
+def _as_text(boxes: Boxes, chosen: Format, _: int) -> bytes:
     if chosen.gap == "zeros":
         boxes = np.where(is_present(boxes)[:, None], boxes, 0.0)
     lines = (chosen.delimiter.join(map(_written(chosen.number), row)) for row in boxes.tolist())
@@ -160,29 +175,31 @@ def _written(number: str) -> Callable[[float], str]:
     return write
 
 
-def _as_mot(boxes: Boxes, chosen: Format) -> bytes:
+def _as_mot(boxes: Boxes, chosen: Format, first: int) -> bytes:
     write = _written(chosen.number)
     rows = (
         ",".join([str(frame), "1", *map(write, row), "1", "-1", "-1", "-1"])
-        for frame, row in enumerate(boxes.tolist(), start=1)
+        for frame, row in enumerate(boxes.tolist(), start=first + 1)
         if row[0] == row[0]
     )
     return ("\n".join(rows) + "\n").encode()
 
 
-def _as_json(boxes: Boxes, _: Format) -> bytes:
+def _as_json(boxes: Boxes, _: Format, first: int) -> bytes:
     record = {"type": "rect", "len": len(boxes), "res": boxes.tolist(), "evalType": "OPE"}
+    record["startFrame"] = first + 1
     return json.dumps([record]).encode()
 
 
-def _as_mat(boxes: Boxes, _: Format) -> bytes:
+def _as_mat(boxes: Boxes, _: Format, first: int) -> bytes:
     import io
 
     try:
         import scipy.io
     except ModuleNotFoundError:
         raise NotReady("writing .mat files needs scipy: pip install 'vbench[mat]'") from None
-    record = {"type": "rect", "res": boxes, "len": len(boxes), "annoBegin": 1, "startFrame": 1}
+    record = {"type": "rect", "res": boxes, "len": len(boxes), "annoBegin": 1}
+    record["startFrame"] = first + 1
     results = np.empty((1, 1), dtype=object)
     results[0, 0] = record
     buffer = io.BytesIO()
@@ -191,7 +208,7 @@ def _as_mat(boxes: Boxes, _: Format) -> bytes:
     return buffer.getvalue()
 
 
-WRITERS: dict[str, Callable[[Boxes, Format], bytes]] = {
+WRITERS: dict[str, Callable[[Boxes, Format, int], bytes]] = {
     "mot": _as_mot,
     "otb-json": _as_json,
     "otb-mat": _as_mat,

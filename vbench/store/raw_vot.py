@@ -91,10 +91,16 @@ def parse_vot(text: bytes) -> VotRun:
 
 
 def write_vot(path: Path, run: VotRun) -> None:
-    """Write one repetition; regions with 4 decimals, as pysot and the MATLAB toolkit do."""
+    """Write one repetition; a number has 4 decimals, as pysot and the MATLAB toolkit write it.
+
+    Where 4 are not enough it has all that it takes to read the same number again.
+    """
+    exact = (np.round(run.regions, 4) == run.regions).all(axis=1)
     lines = [
-        ",".join(f"{value:.4f}" for value in region) if code == Code.REGION else f"{code:d}"
-        for code, region in zip(run.codes, run.regions, strict=True)
+        ",".join([f"{v:.4f}" if short else repr(v) for v in region])
+        if code == Code.REGION
+        else f"{code:d}"
+        for code, region, short in zip(run.codes, run.regions.tolist(), exact, strict=True)
     ]
     write_atomically(path, ("\n".join(lines) + "\n").encode())
 
@@ -107,25 +113,27 @@ def plain_run(boxes: Boxes, seconds: Floats | None = None) -> VotRun:
 
 
 def write_vot_runs(
-    folder: Path, runs: Mapping[str, VotRun], origin_px: float = 0.0
-) -> tuple[int, float]:
-    """Write one run of each clip, and its seconds where they are known, under an experiment.
+    folder: Path, runs: Mapping[str, Sequence[VotRun]], origin_px: float = 0.0
+) -> int:
+    """Write the repetitions of each clip, and their seconds where they are known.
 
-    Returns the files written and how far rounding moved a number at most.
+    `folder` is an experiment's; every number is read back as it is. Returns the files written.
     """
-    files, moved = 0, 0.0
-    for clip, run in runs.items():
-        regions = run.regions.copy()
-        regions[:, : 2 if regions.shape[1] == 4 else 8] += origin_px
-        write_vot(folder / clip / f"{clip}_001.txt", VotRun(run.codes, regions))
-        files += 1
-        shown = regions[run.codes == Code.REGION]
-        moved = max(moved, float(np.abs(np.round(shown, 4) - shown).max(initial=0.0)))
-        if run.seconds is not None and np.isfinite(run.seconds).any():
-            known = np.nan_to_num(run.seconds)
-            write_seconds(folder / clip / f"{clip}_time.txt", [known])
+    files = 0
+    for clip, group in runs.items():
+        for number, run in enumerate(group, start=1):
+            regions = run.regions.copy()
+            regions[:, : 2 if regions.shape[1] == 4 else 8] += origin_px
+            write_vot(folder / clip / f"{clip}_{number:03d}.txt", VotRun(run.codes, regions))
             files += 1
-    return files, moved
+        seconds = [
+            np.zeros(len(run)) if run.seconds is None else np.nan_to_num(run.seconds)
+            for run in group
+        ]
+        if any(column.any() for column in seconds):
+            write_seconds(folder / clip / f"{clip}_time.txt", seconds)
+            files += 1
+    return files
 
 
 def read_seconds(path: Path) -> Floats:
@@ -141,7 +149,7 @@ def read_seconds(path: Path) -> Floats:
 def write_seconds(path: Path, columns: Sequence[Floats]) -> None:
     """Write seconds of all repetitions as `<clip>_time.txt`."""
     rows = np.column_stack(list(columns))
-    lines = [",".join(f"{value:.6g}" for value in row) for row in rows]
+    lines = [",".join(map(repr, row)) for row in rows.tolist()]
     write_atomically(path, ("\n".join(lines) + "\n").encode())
 
 

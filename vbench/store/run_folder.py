@@ -42,7 +42,7 @@ class MethodRecord:
     as JSON. `projected` says that seconds are composed from measured parts. `foreign_cores` is the
     most that other programs used while it was timed, `energy` what a meter counted, `repeats_ms`
     the median of every timing repeat, `devices` where its clips were timed. `problems` maps clips
-    to the reason why they have no trace.
+    to the reason why they have no trace, `notes` to what was odd in imported files or mended there.
     """
 
     method: str
@@ -61,6 +61,7 @@ class MethodRecord:
     devices: list[str] = field(default_factory=list)
     projected: bool = False
     problems: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> str:
@@ -81,6 +82,7 @@ class Manifest:
     profile: str = "vbench"
     classes: list[str] = field(default_factory=list)
     protocol: str = "ope"
+    eao_interval: list[int] = field(default_factory=list)
     seed: int = 0
     created: str = ""
     machine: dict[str, Any] = field(default_factory=dict)
