@@ -81,7 +81,7 @@ def test_objects_are_charged_between_and_beyond_those_timed():
 
 def test_a_method_without_a_cheap_half_is_its_base():
     nano = open_profile("jetson-nano")
-    found = project(nano, "siamrpn-2x", None, [trace([Kind.START, Kind.KEY, Kind.KEY], [0, 0, 0])])
+    found = project(nano, "siamrpn", None, [trace([Kind.START, Kind.KEY, Kind.KEY], [0, 0, 0])])
     assert (found.ms_executed, found.ms_formula, found.interval) == (232, 232, 1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,11 +11,9 @@ import typer
 from vbench.core.errors import UnknownName, VBenchError
 
 if TYPE_CHECKING:
-    from vbench.store.run_folder import RunFolder
-
-if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from vbench.cost.device_profile import DeviceProfile
     from vbench.store.run_folder import Manifest, RunFolder
 
 FORMATS = ("table", "md", "csv", "latex", "json")
@@ -33,8 +32,8 @@ def report(
     plot: Annotated[
         str | None,
         typer.Option(
-            help="tradeoff, interval, success, precision, ar, eao, latency, jitter, attributes, "
-            "timeline or updates."
+            help="tradeoff, speed-accuracy, interval, success, precision, ar, eao, latency, "
+            "jitter, attributes, timeline or updates."
         ),
     ] = None,
     x: Annotated[str | None, typer.Option(help="Column on the cost axis of the plot.")] = None,
@@ -43,14 +42,17 @@ def report(
         str | None, typer.Option(help="Clip of the timeline, jitter or updates.")
     ] = None,
     published: Annotated[
-        bool, typer.Option("--published", help="Papers' points in the trade-off, hollow.")
+        bool, typer.Option("--published", help="Papers' points beside ours, hollow.")
     ] = False,
     sort: Annotated[str | None, typer.Option(help="Column to sort by, best first.")] = None,
     attribute: Annotated[
         str | None, typer.Option(help="Only clips with this attribute; 'all' lists each.")
     ] = None,
     device_profile: Annotated[
-        str | None, typer.Option(help="Project onto a device: a profile's file, or jetson-nano.")
+        list[str] | None,
+        typer.Option(
+            help="Project onto a device: a profile's file, or jetson-nano; may be given again."
+        ),
     ] = None,
     methods: Annotated[str | None, typer.Option(help="Only these methods of the run.")] = None,
     timing: Annotated[
@@ -73,6 +75,7 @@ def report(
     Example: vbench report --plot tradeoff --sort success_auc
     """
     from vbench.cli.app import Exit, messages, print_json, tables
+    from vbench.cost.device_profile import open_profile
     from vbench.report.drawing import PLOTS, Wish, draw
     from vbench.report.projection import projected_json, show_projection
     from vbench.report.tables import per_attribute, results_json, summary, write_tables
@@ -87,8 +90,9 @@ def report(
         raise VBenchError(f"--format '{form}': choose one of {', '.join(FORMATS)}")
     if plot is not None and plot not in PLOTS:
         raise UnknownName("plot", plot, PLOTS)
-    if published and plot != "tradeoff":
-        raise VBenchError("--published draws papers' points into --plot tradeoff")
+    if published and plot not in ("tradeoff", "speed-accuracy"):
+        raise VBenchError("--published draws papers' points into --plot tradeoff, speed-accuracy")
+    profiles = [open_profile(name) for name in device_profile or ()]
     folders = [RunFolder(path) for path in runs or ()]
     if not folders:
         folders = [newest_run(load_settings(Path.cwd()).results)]
@@ -103,7 +107,7 @@ def report(
             found = sorted_by(summary(folder, manifest, attribute), sort)
         found = only_methods(found, methods)
         written = write_tables(folder, parquet)
-        projected = _projected(folder, manifest, device_profile)
+        projected = _projected(folder, manifest, profiles)
         if form == "json":
             split = timing_table(folder, manifest).to_dict("records") if timing else None
             extra = {} if split is None else {"timing": split}
@@ -114,23 +118,28 @@ def report(
                 console.print(note, style="yellow", markup=False)
             if timing:
                 show_timing(tables(), timing_table(folder, manifest))
-            if projected is not None:
-                show_projection(tables(), projected)
+            for _, one in projected.groupby("device", sort=False) if projected is not None else ():
+                show_projection(tables(), one)
         else:
             print(as_text(found, form))
         if plot is not None:
-            written += draw(Wish(folder, manifest, found, x, y, clip, published), plot, out)
+            wish = Wish(folder, manifest, found, x, y, clip, published, profiles)
+            written += draw(wish, plot, out)
         if page:
             written.append(_write_page(folder, manifest.suite, data, out))
         console.print(f"written: {', '.join(str(path) for path in written)}", soft_wrap=True)
     return Exit.OK
 
 
-def _projected(folder: RunFolder, manifest: Manifest, profile: str | None) -> DataFrame | None:
-    from vbench.cost.device_profile import open_profile
+def _projected(
+    folder: RunFolder, manifest: Manifest, profiles: Sequence[DeviceProfile]
+) -> DataFrame | None:
+    import pandas as pd
+
     from vbench.report.projection import projection_table
 
-    return None if profile is None else projection_table(folder, open_profile(profile), manifest)
+    found = [projection_table(folder, profile, manifest) for profile in profiles]
+    return pd.concat(found, ignore_index=True) if found else None
 
 
 def _write_page(folder: RunFolder, suite: str, data: Path | None, out: Path | None) -> Path:

@@ -25,6 +25,10 @@ AXES = {
     "eao": "expected average overlap",
     "fps": "frames per second",
 }
+# Texts are laid out at the resolution at which they are written: their widths depend on it.
+DPI = 200
+# A logarithmic axis of fewer decades has ticks at 1, 2 and 5.
+DECADES = 2.0
 ALONE = "no propagator"
 
 
@@ -45,7 +49,7 @@ def marks_of(methods: Sequence[str]) -> dict[str, str]:
 
 
 def save(figure: Any, stem: Path) -> list[Path]:
-    """Write a figure as PNG (200 dpi) and SVG beside each other."""
+    """Write a figure as PNG (DPI) and SVG beside each other."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     FigureCanvasAgg(figure)
@@ -54,7 +58,7 @@ def save(figure: Any, stem: Path) -> list[Path]:
         stem.parent.mkdir(parents=True, exist_ok=True)
         for ending in (".png", ".svg"):
             path = stem.with_name(stem.name + ending)
-            figure.savefig(path, dpi=200, bbox_inches="tight", metadata=_NO_DATE[ending])
+            figure.savefig(path, dpi=DPI, bbox_inches="tight", metadata=_NO_DATE[ending])
             written.append(path)
     except OSError as error:
         raise VBenchError(f"cannot write {stem}: {error.strerror}; choose another --out") from None
@@ -67,20 +71,41 @@ _NO_DATE: dict[str, dict[str, Any]] = {".png": {"Software": None}, ".svg": {"Dat
 
 def canvas(size: tuple[float, float]) -> tuple[Any, Any]:
     """Return a figure of `size` inches and its axes, with a light grid."""
+    figure, (axes,) = panels(1, size)
+    return figure, axes
+
+
+def panels(count: int, size: tuple[float, float]) -> tuple[Any, list[Any]]:
+    """Return a figure of `count` axes of `size` inches, two a row, that share the vertical one."""
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     mpl.rcParams["svg.hashsalt"] = "vbench"
     mpl.rcParams["svg.fonttype"] = "none"
-    figure = Figure(figsize=size, layout="constrained")
+    columns = min(count, 2)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(size[0] * columns, size[1] * rows), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.grid(True, color="0.92", lw=0.6)
-    axes.set_axisbelow(True)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    return figure, axes
+    made: list[Any] = []
+    for index in range(count):
+        axes = figure.add_subplot(rows, columns, index + 1, sharey=made[0] if made else None)
+        axes.grid(True, color="0.92", lw=0.6)
+        axes.set_axisbelow(True)
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        made.append(axes)
+    return figure, made
+
+
+def plain_ticks(axis: Any, decades: float) -> None:
+    """Write the ticks of a logarithmic axis as plain numbers, few enough to be read."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+    if decades < DECADES:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
 
 
 def base_of(method: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pandas as pd
 
 from vbench.core.errors import UnknownName, VBenchError
 from vbench.core.trace import Trace
+from vbench.cost.device_profile import DeviceProfile, shipped_profiles
 from vbench.metrics.vot import VotScore
 from vbench.report.accuracy import curve_of
 from vbench.report.attributes import attributes
@@ -19,13 +20,15 @@ from vbench.report.canvas import save
 from vbench.report.curves import curves
 from vbench.report.intervals import interval
 from vbench.report.latencies import latencies
+from vbench.report.projection import projection_table
+from vbench.report.speed_accuracy import speed_accuracy, speed_table
 from vbench.report.step_times import step_times
 from vbench.report.sweeps import read_axis, sweep_table
 from vbench.report.tables import Cell, cells, per_attribute
 from vbench.report.timeline import timeline
 from vbench.report.tradeoff import tradeoff
 from vbench.report.updates import update_table, updates
-from vbench.report.vot_accuracy import supervised_score
+from vbench.report.vot_accuracy import interval_of, supervised_score
 from vbench.report.vot_plots import accuracy_robustness, expected_overlap
 from vbench.store.files import write_atomically
 from vbench.store.run_folder import Manifest, RunFolder
@@ -45,6 +48,7 @@ class Wish:
     y: str | None = None
     clip: str | None = None
     published: bool = False
+    devices: Sequence[DeviceProfile] = ()
 
     @property
     def title(self) -> str:
@@ -120,7 +124,8 @@ def _vot_scores(wish: Wish) -> dict[str, VotScore]:
     for method, own in wish.cells().items():
         truths = [cell.truth for cell in own if cell.truth is not None]
         traces = [cell.trace for cell in own if cell.trace is not None]
-        found[method] = supervised_score(suite, profile, truths, traces)
+        interval = interval_of(wish.manifest)
+        found[method] = supervised_score(suite, profile, truths, traces, interval)
     return found
 
 
@@ -161,9 +166,18 @@ def _attributes(wish: Wish) -> Any:
     return attributes(per_attribute(wish.folder, wish.manifest), wish.title, wish.y)
 
 
+def _speeds(wish: Wish) -> pd.DataFrame:
+    def projected(profile: DeviceProfile) -> pd.DataFrame:
+        return projection_table(wish.folder, profile, wish.manifest)
+
+    profiles = wish.devices or tuple(shipped_profiles().values())
+    return speed_table(wish.summary, wish.manifest, projected, profiles, wish.published, wish.y)
+
+
 PLOTS: Mapping[str, Callable[[Wish], Any]] = {
     "tradeoff": _tradeoff,
     "interval": _interval,
+    "speed-accuracy": lambda wish: speed_accuracy(_speeds(wish), wish.title, wish.x),
     "success": lambda wish: _curves(wish, "success"),
     "precision": lambda wish: _curves(wish, "precision"),
     "ar": lambda wish: accuracy_robustness(_vot_scores(wish), wish.title),
@@ -177,4 +191,5 @@ PLOTS: Mapping[str, Callable[[Wish], Any]] = {
 # Tables that are written beside a plot.
 TABLES: Mapping[str, Callable[[Wish], pd.DataFrame]] = {
     "updates": lambda wish: _of_updates(wish, update_table),
+    "speed-accuracy": _speeds,
 }

@@ -9,109 +9,129 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Offsets tried in points, nearest first: right, left, above, below, then further out.
-OFFSETS = [
-    (dx * reach, dy * reach)
-    for reach in (1.0, 1.7, 2.6, 3.8, 5.2, 7.0, 9.0, 12.0)
-    for dx, dy in (
-        (8, 0), (-8, 0), (7, 7), (7, -7), (-7, 7), (-7, -7), (0, 9), (0, -9),
-    )
-]  # fmt: skip
+Floats = NDArray[np.float64]
+# Directions of a label from its point, in points of print, those that read best first.
+AROUND = (
+    (8, 0), (-8, 0), (7, 7), (7, -7), (-7, 7), (-7, -7), (0, 9), (0, -9),
+    (8, 3), (8, -3), (-8, 3), (-8, -3), (3, 9), (3, -9), (-3, 9), (-3, -9),
+)  # fmt: skip
+REACHES = (1.0, 1.7, 2.6, 3.8, 5.2, 7.0, 9.0, 12.0)
+OFFSETS = [(dx * reach, dy * reach) for reach in REACHES for dx, dy in AROUND]
 
 # So few names are all written, even where they touch; longer names are cut.
 FEW = 12
 LONG = 44
+# A label this far from its point (in points of print) gets a line to it.
+FAR = 12
 
 
 def place_labels(
     figure: Any,
     axes: Any,
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
+    x: Floats,
+    y: Floats,
     texts: Sequence[str],
     colours: Sequence[str],
     first: Sequence[int] = (),
     size: float = 7.5,
+    spill: float = 0.12,
 ) -> list[Any]:
     """Write `texts` beside points (n,), greedily where nothing is yet; far ones get a leader.
 
-    Those of `first` choose before the others. Where no place is free a name is left out: a plot of
-    fifty methods is read by its front, and by its table.
+    Call it when all else is drawn: the layout stays as it then is. Names may reach over the right
+    border by the share `spill`. Those of `first` choose before the others. Where no place is free a
+    name is left out: a plot of fifty methods is read by its front, and by its table.
     """
     from matplotlib.patheffects import withStroke
 
     figure.canvas.draw()
+    # Names at the border would shrink the axes and push labels into each other.
+    figure.set_layout_engine("none")
     renderer = figure.canvas.get_renderer()
     points = axes.transData.transform(np.column_stack([x, y]))
     scale = figure.dpi / 72
-    taken = [(px - 5 * scale, py - 5 * scale, px + 5 * scale, py + 5 * scale) for px, py in points]
+    taken, lines = np.column_stack([points - 5 * scale, points + 5 * scale]), np.zeros((0, 4))
     frame = axes.get_window_extent(renderer)
-    border = (frame.x0, frame.y0, frame.x1 + 0.12 * frame.width, frame.y1)
+    border = np.array([frame.x0, frame.y0, frame.x1 + spill * frame.width, frame.y1])
     placed = []
     order = np.lexsort((points[:, 0], -points[:, 1])).tolist()
     for index in [*first, *(i for i in order if i not in set(first))]:
         note = axes.annotate(
-            _short(texts[index]), (x[index], y[index]), fontsize=size, color="0.1", zorder=4,
+            short(texts[index]), (x[index], y[index]), fontsize=size, color="0.1", zorder=4,
             textcoords="offset points", xytext=(0, 0), annotation_clip=False,
             path_effects=[withStroke(linewidth=2.5, foreground="white")],
         )  # fmt: skip
         extent = note.get_window_extent(renderer)
-        width, height = extent.width, extent.height
-        best = min(
-            (_candidate(points[index], offset, width, height, scale) for offset in OFFSETS),
-            key=lambda found: _cost(found, taken, border),
-        )
-        offset, aligned, box = best
-        if len(texts) > FEW and any(_overlap(box, other) > 0 for other in taken):
+        boxes = _candidates(points[index], extent.width, extent.height, scale)
+        leaders = [_leader(points[index], offset, scale) for offset in OFFSETS]
+        costs = [
+            _cost(box, leader, offset, taken, lines, border)
+            for box, leader, offset in zip(boxes, leaders, OFFSETS, strict=True)
+        ]
+        best = int(np.argmin(costs))
+        if len(texts) > FEW and overlaps(boxes[best], taken).any():
             note.remove()
             continue
-        note.set_ha(aligned[0])
-        note.set_va(aligned[1])
-        note.xyann = offset
-        taken.append(box)
-        if np.hypot(*offset) > 16:
+        dx, dy = OFFSETS[best]
+        note.set_ha("center" if dx == 0 else ("left" if dx > 0 else "right"))
+        note.set_va("center" if dy == 0 else ("bottom" if dy > 0 else "top"))
+        note.xyann = OFFSETS[best]
+        taken = np.concatenate([taken, boxes[best : best + 1]])
+        lines = np.concatenate([lines, leaders[best]])
+        if len(leaders[best]):
             axes.annotate(
-                "", (x[index], y[index]), xytext=offset, textcoords="offset points", zorder=2,
-                arrowprops={"arrowstyle": "-", "color": colours[index], "lw": 0.6, "alpha": 0.6},
+                "", (x[index], y[index]), xytext=OFFSETS[best], textcoords="offset points",
+                zorder=2, annotation_clip=False,
+                arrowprops={"arrowstyle": "-", "color": colours[index], "lw": 0.6, "alpha": 0.6,
+                            "shrinkA": 0, "shrinkB": 0},
             )  # fmt: skip
         placed.append(note)
     return placed
 
 
-def _short(text: str) -> str:
+def short(text: str, most: int = LONG) -> str:
     """Cut a name to what fits beside a point; of a path only its end is told."""
     text = re.sub(r":[^+@\[\]]*/", ":", text)
-    return text if len(text) <= LONG else f"{text[: LONG - 1]}…"
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def _candidate(
-    point: NDArray[np.float64],
-    offset: tuple[float, float],
-    width: float,
-    height: float,
-    scale: float,
-) -> tuple[tuple[float, float], tuple[str, str], tuple[float, float, float, float]]:
-    dx, dy = offset
-    horizontal = "center" if dx == 0 else ("left" if dx > 0 else "right")
-    vertical = "center" if dy == 0 else ("bottom" if dy > 0 else "top")
-    left = point[0] + dx * scale - {"left": 0.0, "center": 0.5, "right": 1.0}[horizontal] * width
-    low = point[1] + dy * scale - {"bottom": 0.0, "center": 0.5, "top": 1.0}[vertical] * height
-    return offset, (horizontal, vertical), (left, low, left + width, low + height)
+def overlaps(box: Floats, others: Floats) -> Floats:
+    """Areas that a box (4,) of left, low, right, high shares with others (n, 4)."""
+    width = np.minimum(box[2], others[:, 2]) - np.maximum(box[0], others[:, 0])
+    height = np.minimum(box[3], others[:, 3]) - np.maximum(box[1], others[:, 1])
+    return np.asarray(np.maximum(width, 0) * np.maximum(height, 0))
+
+
+def _candidates(point: Floats, width: float, height: float, scale: float) -> Floats:
+    """Boxes (n, 4) of a text at every offset."""
+    offsets = np.array(OFFSETS)
+    # A text stands on the side of its offset, centred where that is zero.
+    left = point[0] + offsets[:, 0] * scale - (1 - np.sign(offsets[:, 0])) / 2 * width
+    low = point[1] + offsets[:, 1] * scale - (1 - np.sign(offsets[:, 1])) / 2 * height
+    return np.column_stack([left - scale, low, left + width + scale, low + height])
+
+
+def _leader(point: Floats, offset: tuple[float, float], scale: float) -> Floats:
+    """Small boxes (n, 4) along the line from a point to its text; none where it is near."""
+    length = float(np.hypot(*offset))
+    if length <= FAR:
+        return np.zeros((0, 4))
+    steps = np.linspace(6 / length, 1 - 2 / length, 2 + int(length / 3))[:, None]
+    along = point + steps * np.array(offset) * scale
+    return np.column_stack([along - 0.5 * scale, along + 0.5 * scale])
 
 
 def _cost(
-    found: tuple[tuple[float, float], tuple[str, str], tuple[float, float, float, float]],
-    taken: Sequence[tuple[float, float, float, float]],
-    border: tuple[float, float, float, float],
+    box: Floats,
+    leader: Floats,
+    offset: tuple[float, float],
+    taken: Floats,
+    lines: Floats,
+    border: Floats,
 ) -> float:
-    offset, _, box = found
-    overlap = sum(_overlap(box, other) for other in taken)
-    area = (box[2] - box[0]) * (box[3] - box[1])
-    outside = area - _overlap(box, border)
-    return overlap * 10 + outside * 10 + float(np.hypot(*offset))
-
-
-def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    return max(width, 0.0) * max(height, 0.0)
+    """What speaks against a place: texts and points below it, lines crossed, distance."""
+    outside = (box[2] - box[0]) * (box[3] - box[1]) - overlaps(box, border[None])[0]
+    overlap = overlaps(box, taken).sum() + outside
+    crossed = sum(bool(overlaps(step, taken).any()) for step in leader)
+    crossed += int(np.count_nonzero(overlaps(box, lines)))
+    return float(overlap * 10 + 25 * crossed + 2 * np.hypot(*offset))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from textwrap import fill
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from vbench.core.errors import VBenchError
-from vbench.report.canvas import AXES, base_of, canvas, marks_of, styles
+from vbench.report.canvas import AXES, base_of, canvas, marks_of, plain_ticks, styles
 from vbench.report.labels import place_labels
 from vbench.report.published_points import UNKNOWN_BASE, draw_points, published_points, sources
 
@@ -59,6 +60,7 @@ def tradeoff(
     if positive.size and positive.max() / positive.min() > 30:
         # A method that computes nothing (0 MAC) stays in the picture, at the left border.
         axes.set_xscale("symlog", linthresh=float(positive.min()) / 2)
+        plain_ticks(axes.xaxis, math.inf)
     front = pareto(list(cost), list(accuracy))
     axes.step(cost[front], accuracy[front], where="post", color="0.6", lw=1.2, zorder=1)
     for method, c, a, index in zip(shown["method"], cost, accuracy, range(len(shown)), strict=True):
@@ -80,14 +82,14 @@ def tradeoff(
     by_base = {base_of(m): style[m][0] for m in shown["method"]}
     draw_points(axes, points, by_base)
     heights = np.concatenate([accuracy, [point.accuracy for point in points]])
-    texts = [*shown["method"], *(point.label for point in points)]
-    colours = [style[m][0] for m in shown["method"]]
-    colours += [by_base.get(point.base, UNKNOWN_BASE) for point in points]
-    place_labels(figure, axes, everywhere, heights, texts, colours, front[::-1])
     axes.plot([], [], color="0.6", lw=1.2, label="Pareto front (outlined marks)")
     for name, mark in marks_of(list(shown["method"])).items():
         axes.plot([], [], mark, color="0.4", ms=5, ls="", label=name)
     if points:
         axes.plot([], [], "D", mfc="none", mec="0.4", ms=5, ls="", label="published")
     figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=7.5)
+    texts = [*shown["method"], *(point.label for point in points)]
+    colours = [style[m][0] for m in shown["method"]]
+    colours += [by_base.get(point.base, UNKNOWN_BASE) for point in points]
+    place_labels(figure, axes, everywhere, heights, texts, colours, front[::-1])
     return figure

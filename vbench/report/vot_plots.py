@@ -33,11 +33,11 @@ def accuracy_robustness(found: Mapping[str, VotScore], title: str) -> Any:
     axes.set_xlabel(f"robustness: chance to track {SENSITIVITY:.0f} frames without a failure")
     axes.set_ylabel("accuracy: mean overlap while tracking")
     axes.set_title(title, loc="left", fontsize=10)
-    colours = [style[m][0] for m in found]
-    place_labels(figure, axes, points[:, 0], points[:, 1], list(found), colours)
     for name, mark in marks_of(list(found)).items():
         axes.plot([], [], mark, color="0.4", ms=5, ls="", label=name)
     figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=7.5)
+    colours = [style[m][0] for m in found]
+    place_labels(figure, axes, points[:, 0], points[:, 1], list(found), colours)
     return figure
 
 
