@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from vbench.core.boxes import Box, Boxes, Floats, Image, Ints, as_boxes, is_present
 from vbench.core.errors import VBenchError
 from vbench.core.roles import Estimate, Propagated, Weights, Work, WorkTable
-from vbench.nn.alexnet import AlexNet, xavier
+from vbench.nn.alexnet import WIDTHS, AlexNet, xavier
 from vbench.nn.correlation import dense
 from vbench.nn.crop import (
     LARGEST_SIDE_PX,
@@ -45,21 +45,41 @@ MOST_CROPS, MOST_CROPS_CPU = 48, 6
 
 
 class SiamFCNetwork(nn.Module):
-    """Templates and search crops to response maps; upstream's key names."""
+    """Templates and search crops to response maps; upstream's key names.
 
-    def __init__(self) -> None:
+    `width` is that of all layers, relative to the published network.
+    """
+
+    def __init__(self, width: float = 1.0) -> None:
         super().__init__()
-        self.backbone = AlexNet(eps=1e-6)
+        # Even numbers, for convolutions in two groups.
+        widths = [max(2, round(w * width / 2) * 2) for w in WIDTHS]
+        self.backbone = AlexNet(widths, eps=1e-6)
+        self.channels = widths[-1]
+        # A sum over fewer channels comes out as large.
+        self.scale = OUT_SCALE * WIDTHS[-1] / self.channels
 
     def forward(self, crops: Tensor, templates: Tensor) -> Tensor:
         """Crops (n, 3, 255, 255), templates (n or 1, 256, 6, 6) -> responses (n, 1, 17, 17)."""
-        return dense(self.backbone(crops), templates) * OUT_SCALE
+        return self.respond(self.backbone(crops), templates)
+
+    def respond(self, features: Tensor, templates: Tensor) -> Tensor:
+        """Features (n, 256, 22, 22), templates (n or 1, 256, 6, 6) -> responses (n, 1, 17, 17)."""
+        return dense(features, templates) * self.scale
 
 
-def siamfc_network(weights: Weights | None, device: str, seed: int) -> SiamFCNetwork:
-    """Build the network on `device` in eval mode, from a file or drawn from `seed`."""
+def siamfc_network(
+    weights: Weights | None, device: str, seed: int, width: float = 1.0
+) -> SiamFCNetwork:
+    """Build the network on `device` in eval mode, from a file or drawn from `seed`.
+
+    Raises:
+        VBenchError: a width that nobody can mean, or a file of another network.
+    """
+    if not 0 < width <= 4:
+        raise VBenchError(f"siamfc[width={width}]: give a factor above 0 and up to 4")
     with seeded(seed):
-        network = SiamFCNetwork()
+        network = SiamFCNetwork(width)
         xavier(network)
     if weights is not None:
         path = next(iter(weights.files.values()))
@@ -73,10 +93,12 @@ class Matcher:
     Centres are pixel centres x y: that of a box is x + (w - 1) / 2.
     """
 
-    def __init__(self, scales: int, weights: Weights | None, device: str, seed: int) -> None:
+    def __init__(
+        self, scales: int, weights: Weights | None, device: str, seed: int, width: float = 1.0
+    ) -> None:
         if scales < 1 or scales % 2 == 0:
             raise VBenchError(f"siamfc[scales={scales}]: give an odd number of scales, 1 or 3, say")
-        self.network = siamfc_network(weights, device, seed)
+        self.network = siamfc_network(weights, device, seed, width)
         self.device = device
         self.factors = SCALE_STEP ** np.linspace(-(scales // 2), scales // 2, scales)
 
@@ -101,7 +123,7 @@ class Matcher:
         )
         templates = self.templates if n == 1 else self.templates.repeat_interleave(s, dim=0)
         with torch.inference_mode():
-            maps = dense(features, templates) * OUT_SCALE
+            maps = self.network.respond(features, templates)
         found: Maps = maps.reshape(n, s, RESPONSE, RESPONSE).cpu().numpy()
         return found
 
@@ -159,11 +181,12 @@ class SiamFC:
     def __init__(
         self,
         scales: int = 3,
+        width: float = 1.0,
         weights: Weights | None = None,
         device: str = "cpu",
         seed: int = 0,
     ) -> None:
-        self.matcher = Matcher(scales, weights, device, seed)
+        self.matcher = Matcher(scales, weights, device, seed, width)
         self.network = self.matcher.network
 
     def start(self, frame: Image, box: Box) -> None:
@@ -199,11 +222,12 @@ class SiamFCPropagator:
     def __init__(
         self,
         scales: int = 1,
+        width: float = 1.0,
         weights: Weights | None = None,
         device: str = "cpu",
         seed: int = 0,
     ) -> None:
-        self.matcher = Matcher(scales, weights, device, seed)
+        self.matcher = Matcher(scales, weights, device, seed, width)
 
     def anchor(self, frame: Image, boxes: Boxes) -> None:
         """Take templates of `boxes` (n, 4); absent ones stay absent."""
@@ -246,8 +270,9 @@ def template_work(matcher: Matcher, per_object: bool = False) -> Work:
 def search_work(matcher: Matcher, scales: int, per_object: bool = False) -> list[Work]:
     """Backbone and cross-correlation, once a scale."""
     crop = torch.zeros(1, 3, INSTANCE_PX, INSTANCE_PX, device=matcher.device)
-    features = torch.zeros(1, 256, 22, 22, device=matcher.device)
-    template = torch.zeros(1, 256, 6, 6, device=matcher.device)
+    channels = matcher.network.channels
+    features = torch.zeros(1, channels, 22, 22, device=matcher.device)
+    template = torch.zeros(1, channels, 6, 6, device=matcher.device)
     left_out = ("crops", "cubic upsampling of the response")
     return [
         Work("backbone", matcher.network.backbone, (crop,), None, None, scales, per_object),

@@ -17,6 +17,7 @@ from vbench.train.siamfc_recipe import crop_window, near_middle
 from vbench.train.siamrpn_recipe import chosen_anchors, encoded
 
 SMALL = {
+    "siamfc": {"width": "0.125"},
     "siamrpn": {"width": "0.03125"},
     "siamrpn-paper": {"width": "0.0625"},
     "siamrpn-alex-dw": {"width": "0.0625"},
