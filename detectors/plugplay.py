@@ -22,6 +22,9 @@ from vbench.nn.two_stage import suppressed
 
 from .frcnn import CLASSES, FasterRcnn
 
+# Columns of a trace: boxes that the tracker carried, and merged boxes that the second stage judged.
+FOLLOWED, JUDGED = "followed", "judged"
+
 
 class Memory(NamedTuple):
     """The last frame: its map, boxes as corners (n, 4), scores (n, classes), a box of each row."""
@@ -83,6 +86,7 @@ class PlugPlay:
         """Begin a clip; what the last one left is dropped."""
         self.memory: Memory | None = None
         self.predicted: Boxes = np.zeros((0, 4))
+        self.spent = {FOLLOWED: 0.0, JUDGED: 0.0}
         self.features.forget()
 
     def key(self, frame: Image) -> Detections:
@@ -92,6 +96,7 @@ class PlugPlay:
             followed, _ = self._followed(look)
             corners = torch.cat([self._newly(look, followed), followed])
             scores = self.detector.scores_of(look, corners)
+        self.spent[JUDGED] = float(len(corners))
         return self._answer(look, corners, scores)
 
     def inter(self, frame: Image) -> Detections:
@@ -100,15 +105,17 @@ class PlugPlay:
         with torch.inference_mode():
             followed, rows = self._followed(look)
             scores = followed[:, :0] if self.memory is None else self.memory.scores[rows]
+        self.spent[JUDGED] = 0.0
         return self._answer(look, followed, scores)
 
     def work(self) -> WorkTable:
-        """What a 16:9 frame costs, by its shapes alone; answers stand for the boxes followed."""
+        """What a 16:9 frame costs, and each box followed or judged again, by shapes alone."""
         stage = judging(self.features, float(self.detector.counts.most))
-        tracker, judged = following(self.features), judging(self.features, per_object=True)
         return {
-            "key": [looking(self.features), stage, judged, tracker],
-            "inter": [looking(self.features, proposing=False), tracker],
+            "key": [looking(self.features), stage],
+            "inter": [looking(self.features, proposing=False)],
+            FOLLOWED: [following(self.features, per_object=False)],
+            JUDGED: [judging(self.features)],
         }
 
     def _followed(self, look: Look) -> tuple[Tensor, Tensor]:
@@ -117,6 +124,7 @@ class PlugPlay:
         All predictions, in the order of the last answer, go to `predicted`, for Seq-Track-NMS.
         """
         memory = self.memory
+        self.spent[FOLLOWED] = 0.0 if memory is None else float(len(memory.corners))
         if memory is None:
             self.predicted = np.zeros((0, 4))
             none = look.track_map.new_zeros(0, 4)

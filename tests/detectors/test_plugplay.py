@@ -9,6 +9,8 @@ from vbench.core.clip import Clip
 from vbench.core.policy import Every
 from vbench.core.roles import VideoDetector, Weights
 from vbench.core.trace import Kind
+from vbench.cost.conventions import paper_count
+from vbench.cost.macs import count
 from vbench.cost.unit_costs import unit_costs
 from vbench.detectors import plugplay
 from vbench.detectors.plugplay import PlugPlay, believed, newcomers
@@ -235,7 +237,71 @@ def test_checkpoints_carry_the_tracker(tmp_path) -> None:
 def test_a_frame_in_between_costs_less_than_a_key() -> None:
     costs = unit_costs(PlugPlay(**TINY))
     assert costs.inter.per_call < costs.key.per_call
-    assert 0 < costs.inter.per_object < costs.key.per_object
+    # Answers are rows of a box and a class: what is followed and judged is counted by itself.
+    assert costs.inter.per_object == costs.key.per_object == 0
+
+
+@pytest.mark.parametrize(("backbone", "tracker"), [("hrnet", 92.8e6), ("x101", 128.9e6)])
+def test_a_box_costs_what_was_measured_of_the_reference(backbone, tracker) -> None:
+    with torch.device("meta"):
+        works = PlugPlay(backbone=backbone, device="meta").work()
+    assert paper_count(works["followed"]).macs_per_call == pytest.approx(tracker, abs=5e4)
+    # 7 x 7 cells and two layers of 1024, 31 classes, 4 codes for each.
+    channels = {"hrnet": 480, "x101": 256}[backbone]
+    layers = channels * 49 * 1024 + 1024**2 + 1024 * (31 + 4 * 31)
+    assert paper_count(works["judged"]).macs_per_call == layers
+    assert paper_count(works["key"][1:]).macs_per_call == layers
+    assert count(works["key"][1:]).macs_per_call == 300 * layers
+
+
+def test_a_clip_costs_what_ran_however_many_rows_are_answered(monkeypatch) -> None:
+    script = Script(monkeypatch)
+    a, a1, b, c = (tuple(x) for x in (A, A_BY_1, B, C))
+    every = sure(a=0.9, b=0.8, c=0.7)
+    # Detections, where the boxes of the frame before went, and the scores of the merged boxes.
+    frames = [
+        ({a: 0.9, b: 0.5}, {}, {a: every, b: every}),
+        ({c: 0.4}, {a: (A_BY_1, 0.9), b: (B, 0.2)}, {a1: every, c: sure()}),
+        ({}, {a1: (A, 0.9), c: (C, 0.9)}, {a: every, c: every}),
+        ({}, {a: (A, 0.1), c: (C, 0.1)}, {}),
+        ({}, {}, {}),
+    ]
+    method = script.method
+    key = method.key
+
+    def scripted(frame):
+        detections, script.moves, script.table = frames[frame[0, 0, 0]]
+        corners = boxes(*detections)
+        scores = torch.tensor([[0.01, s, 0.02] for s in detections.values()]).reshape(-1, 3)
+        script.found = corners[:, None].expand(-1, 3, -1), scores
+        return key(frame)
+
+    monkeypatch.setattr(method, "key", scripted)
+    clip = Clip("script", [np.full((64, 128, 3), i, np.uint8) for i in range(5)], known_size=SIZE)
+    trace = run_clip(VideoDetectorStepper(method), Every(), clip, lambda: 0.0)
+    assert trace.objects.tolist() == [6, 3, 6, 0, 0]
+    assert trace.extras["followed"].tolist() == [0, 2, 2, 2, 0]
+    assert trace.extras["judged"].tolist() == [2, 2, 2, 0, 0]
+    costs = unit_costs(method)
+    follow, judge = (costs.per_extra[name].per_call for name in ("followed", "judged"))
+    found = costs.total(trace.kind, trace.objects, trace.extras, trace.carried)
+    wanted = (
+        costs.key.per_call + follow * np.array([0, 2, 2, 2, 0]) + judge * np.array([2, 2, 2, 0, 0])
+    )
+    assert found == pytest.approx(wanted, rel=1e-12)
+
+
+def test_frames_between_keys_cost_what_they_follow(monkeypatch) -> None:
+    script = Script(monkeypatch)
+    a, b = tuple(A), tuple(B)
+    script.key({a: 0.9, b: 0.8}, {}, {a: sure(a=0.9, b=0.9), b: sure(b=0.5)})
+    assert script.method.spent == {"followed": 0, "judged": 2}
+    script.moves = {a: (A, 0.9), b: (B, 0.1)}
+    script.method.inter(noise(1))
+    assert script.method.spent == {"followed": 2, "judged": 0}
+    script.moves = {a: (A, 0.9)}
+    script.method.inter(noise(2))
+    assert script.method.spent == {"followed": 1, "judged": 0}
 
 
 class Recording:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from vbench.core.boxes import Box, Boxes, Floats, Image, Ints
+from vbench.core.boxes import Bools, Box, Boxes, Floats, Image, Ints
 
 
 class Estimate(NamedTuple):
@@ -115,6 +115,27 @@ class Propagator(Protocol):
 
 
 @runtime_checkable
+class Joining(Protocol):
+    """A propagator that carries the objects of several keyframes in one call.
+
+    Its objects do not influence each other: each goes where it would go if it were alone.
+    """
+
+    @property
+    def joins(self) -> bool:
+        """Whether that is so with its parameters."""
+        ...
+
+    def join(self, frame: Image, boxes: Boxes) -> None:
+        """Carry `boxes` (n, 4) of the frame it saw last as well, after what it carries already."""
+        ...
+
+    def keep(self, kept: Bools) -> None:
+        """Carry on with these of its objects (n,) alone, in their order."""
+        ...
+
+
+@runtime_checkable
 class Seated(Protocol):
     """A propagator that can be told where to search next (the base model's own state)."""
 
@@ -186,6 +207,16 @@ class Predicting(Protocol):
     """A model that tells where the objects of its last answer but one are in the last frame."""
 
     predicted: Boxes
+
+
+@runtime_checkable
+class Spending(Protocol):
+    """A video detector that tells how often its last call ran the parts that `work()` names.
+
+    `spent` becomes columns of the trace, as the extras of an `Estimate` do.
+    """
+
+    spent: Mapping[str, float]
 
 
 @runtime_checkable

@@ -21,6 +21,8 @@ NAN = float("nan")
 CALLS = frozenset({"start", "track", "anchor", "propagate", "detect", "key", "inter", "apply"})
 STEPS = ("start", "key", "inter")
 CARRIER = {"anchor": ("start", "key"), "propagate": ("inter",)}
+# Column of a trace: the objects that a keyframe anchored, where it answered others as well.
+ANCHORED = "anchored"
 Counter = Callable[[Sequence[Work]], Count]
 
 
@@ -81,12 +83,13 @@ class UnitCosts:
     ) -> Floats:
         """MACs of every frame of a trace, shape (n,).
 
-        kinds (n,) are `Kind`s; objects (n,) are those a keyframe anchored, carried (n,) those that
-        the cheap half carried (the same where it is left out). An extra's value that is NaN in a
+        kinds (n,) are `Kind`s; objects (n,) are those a keyframe anchored unless the extras have a
+        column of these, carried (n,) those that the cheap half carried (the same where it is left
+        out). An extra's value that is NaN in a
         frame was not spent there; where an extra has a price but no column, keyframes are unknown.
         """
         kind = np.asarray(kinds)
-        anchored = np.asarray(objects, dtype=np.float64)
+        anchored = np.asarray((extras or {}).get(ANCHORED, objects), dtype=np.float64)
         moved = anchored if carried is None else np.asarray(carried, dtype=np.float64)
         macs = np.zeros(kind.shape)
         for price, number, frames in (

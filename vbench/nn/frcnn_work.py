@@ -27,18 +27,18 @@ def looking(features: FrcnnFeatures, proposing: bool = True) -> Work:
     return Work("backbone", trunk, (images,), uncounted=("resizing",))
 
 
-def judging(features: FrcnnFeatures, times: float = 1.0, per_object: bool = False) -> Work:
-    """The second stage on one box, `times` or for each object."""
+def judging(features: FrcnnFeatures, times: float = 1.0) -> Work:
+    """The second stage on so many boxes."""
     with torch.device("meta"):
         head = two_stage(features.backbone, features.network.classes, features.width).bbox_head
         cuts = torch.zeros(1, features.network.channels, BINS, BINS)
-    return Work("R-CNN", head, (cuts,), times=times, per_object=per_object, uncounted=("RoIAlign",))
+    return Work("R-CNN", head, (cuts,), times=times, uncounted=("RoIAlign",))
 
 
-def following(features: FrcnnFeatures) -> Work:
-    """The tracker on one object, by its shapes alone."""
+def following(features: FrcnnFeatures, per_object: bool = True) -> Work:
+    """The tracker on one object, for each of a call or once, by its shapes alone."""
     with torch.device("meta"):
         channels = features.track_channels
         head = PlugPlayHead(channels, features.width).eval()
         inputs = torch.zeros(1, channels, KERNEL, KERNEL), torch.zeros(1, channels, TARGET, TARGET)
-    return Work("tracker", head, inputs, per_object=True, uncounted=("RoIAlign",))
+    return Work("tracker", head, inputs, per_object=per_object, uncounted=("RoIAlign",))

@@ -89,8 +89,7 @@ class Drive:
                 seconds = self.now() - before
                 return Step(Kind.INTER, answer, seconds, seconds, carried, stepper.predicted)
             cheap_seconds = self.now() - before
-            belief = answer.belief
-            kind, answer = Kind.FALLBACK, stepper.key(frame)._replace(belief=belief)
+            kind, answer = Kind.FALLBACK, after(answer, stepper.key(frame))
         seconds = self.now() - before
         moment.gap, moment.key_frame, moment.key_boxes = 0, frame, stepper.anchored(answer)
         return Step(kind, answer, seconds, cheap_seconds, carried, stepper.predicted)
@@ -134,6 +133,13 @@ def run_clip(
     trace = record.trace(order)
     check_answers(trace, stepper.single)
     return processed(trace, stepper, record.predicted(order) if drive.links else None)
+
+
+def after(cheap: Answer, answer: Answer) -> Answer:
+    """Return the base model's answer with the belief in the cheap one, and what both spent."""
+    columns = {**cheap.extras, **answer.extras}
+    spent = {n: cheap.extras.get(n, 0.0) + answer.extras.get(n, 0.0) for n in columns}
+    return answer._replace(belief=cheap.belief, extras=spent)
 
 
 @dataclass

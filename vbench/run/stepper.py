@@ -27,9 +27,11 @@ from vbench.core.roles import (
     Propagator,
     Reseatable,
     Seated,
+    Spending,
     Tracker,
     VideoDetector,
 )
+from vbench.cost.unit_costs import ANCHORED
 
 NO_LABELS = np.full(1, -1, dtype=np.int64)
 NO_BELIEF = np.zeros(0)
@@ -191,7 +193,8 @@ class DetectorStepper:
             self._rows = np.where(kept, np.cumsum(kept) - 1, -1)
             self._carried = Detections(boxes[kept], scores[kept], labels[kept])
             self.propagator.anchor(frame, self._carried.boxes)
-        return Answer(boxes, scores, labels)
+        extras = {} if self.propagator is None else {ANCHORED: float(len(self._carried.boxes))}
+        return Answer(boxes, scores, labels, extras=extras)
 
     def inter(self, frame: Image) -> Answer:
         """Propagate all objects in one batch."""
@@ -234,13 +237,11 @@ class VideoDetectorStepper:
 
     def key(self, frame: Image) -> Answer:
         """Run the whole model."""
-        boxes, scores, labels = self.detector.key(frame)
-        return Answer(as_boxes(boxes), np.asarray(scores, float), np.asarray(labels, np.int64))
+        return self._answer(self.detector.key(frame))
 
     def inter(self, frame: Image) -> Answer:
         """Run the cheap half."""
-        boxes, scores, labels = self.detector.inter(frame)
-        return Answer(as_boxes(boxes), np.asarray(scores, float), np.asarray(labels, np.int64))
+        return self._answer(self.detector.inter(frame))
 
     def accept(self, answer: Answer) -> Answer:
         """Nothing to tell: the detector keeps its own memory."""
@@ -258,3 +259,9 @@ class VideoDetectorStepper:
     def parts(self) -> Sequence[Any]:
         """The video detector."""
         return [self.detector]
+
+    def _answer(self, found: Detections) -> Answer:
+        boxes, scores, labels = found
+        spent = self.detector.spent if isinstance(self.detector, Spending) else {}
+        columns = np.asarray(scores, float), np.asarray(labels, np.int64)
+        return Answer(as_boxes(boxes), *columns, extras=dict(spent))
