@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.commands import vbench
+from vbench.core.errors import VBenchError
 from vbench.report import reproduction
 
 # `hold` answers the first box for ever, so nothing here depends on weights.
@@ -32,6 +33,13 @@ rows = [
 ]
 """  # noqa: E501
 
+LIKES = """
+likes = [
+  { what = "other alone", method = "kcf", beside = "hold" },
+  { what = "other, skipped", method = "kcf+dummy@fixed:4", beside = "with dummy" },
+]
+"""
+
 
 @pytest.fixture
 def fake(monkeypatch, alone):
@@ -42,7 +50,10 @@ def fake(monkeypatch, alone):
 def test_the_list_says_what_each_table_needs_and_its_status(capsys, alone) -> None:
     ran = vbench(capsys, "reproduce", "list", "--json")
     found = {one["id"]: one for one in ran.json["exhibits"]}
-    assert found["patchnet.t2"]["status"] == "formula; needs weights siamfc, patchnet, siamrpn"
+    assert found["patchnet.t2"]["status"] == (
+        "formula; needs weights siamfc, patchnet, siamrpn; "
+        "like rows: needs weights nanotrack-v1, patchnet, dcfnet, needs data otb2015"
+    )
     assert found["patchnet.f10"]["status"].startswith("formula")
     assert found["patchnet.t5"]["status"].startswith("formula; ")
     assert found["pnp.t5"]["status"] == "needs hardware"
@@ -152,3 +163,34 @@ def test_the_short_range_row_runs_on_a_real_clip(capsys, alone, real_data) -> No
     assert 0 < miss["ours"] < 1
     assert miss["verdict"] == "1/555 clips only"
     assert found["PatchNet", "mmac_per_object"]["verdict"] == "same as printed"
+
+
+def test_a_like_row_shows_its_change_from_its_own_base(capsys, monkeypatch, alone) -> None:
+    paper = reproduction.read_paper(FAKE + LIKES)
+    monkeypatch.setattr(reproduction, "papers", lambda: (paper,))
+    asked = ["--suite", "synth-sot", "--limit", 2, "--methods", "kcf", "--quiet"]
+    assert vbench(capsys, "run", *asked).code == 0
+    ran = vbench(capsys, "reproduce", "fake.t1", "--limit", 2, "--json")
+    (one,) = ran.json["exhibits"]
+    alone_row, skipped = one["likes"]
+    assert skipped["change"] == pytest.approx(
+        skipped["ours"]["success_auc"] - alone_row["ours"]["success_auc"]
+    )
+    # Printed 0.500 for both rows; a change of nothing is known, one from no base is not.
+    assert skipped["published_change"] == 0
+    assert (alone_row["change"], alone_row["published_change"]) == (None, None)
+    assert skipped["beside"] == "with dummy" and skipped["clips"] == "2/27"
+    # Times come from the run that was timed, with its device; the other method has none.
+    assert alone_row["fps"] > 0 and alone_row["device"]
+    assert skipped["fps"] is None
+    text = Path(ran.json["written"][0]).read_text(encoding="utf-8")
+    assert "| other, skipped | with dummy | 2/27 of synth-sot |" in text
+    assert "no timed run" in text
+    shown = vbench(capsys, "reproduce", "fake.t1", "--limit", 2)
+    assert "like rows with another base" in shown.out
+
+
+def test_a_like_row_beside_nothing_is_refused() -> None:
+    wrong = LIKES.replace('beside = "hold"', 'beside = "held"')
+    with pytest.raises(VBenchError, match="no row in fake.t1 called 'held'; did you mean 'hold'"):
+        reproduction.read_paper(FAKE + wrong)

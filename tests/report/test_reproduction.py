@@ -2,6 +2,7 @@ import re
 
 import pytest
 
+from vbench import catalogue
 from vbench.core.errors import UnknownName, VBenchError
 from vbench.metrics.metric import METRICS
 from vbench.report.comparison import RUN, UNTRAINED, Comparison, Measured, computed, measured
@@ -66,6 +67,9 @@ def test_every_method_and_weight_that_a_row_names_exists() -> None:
             if row.method:
                 task = "vid" if exhibit.suite == "imagenet-vid" else "sot"
                 assert plan(row.method).task == task
+        for like in exhibit.likes:
+            assert plan(like.method).task == ("vid" if like.suite == "imagenet-vid" else "sot")
+            assert like.suite in catalogue.names("suites")
 
 
 def test_literature_has_no_method_and_no_formula() -> None:

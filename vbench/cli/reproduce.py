@@ -13,7 +13,7 @@ from vbench.core.errors import VBenchError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from vbench.report.comparison import Measured
+    from vbench.report.likes import RanLike
     from vbench.report.reproduction import Exhibit
     from vbench.report.reproduction_page import Reproduced
     from vbench.run.reproduce import Here
@@ -101,7 +101,11 @@ def _judged(chosen: Sequence[Exhibit], here: Here) -> list[Reproduced]:
             if row.published:
                 ready = here.readiness(row.method, exhibit.suite, row.feasibility)
                 standings[row.what] = Standing(ready.status, ready.why, ready.mend)
-        found.append(Reproduced(exhibit, standings))
+        likely = {}
+        for like in exhibit.likes:
+            ready = here.readiness(like.method, like.suite, "A")
+            likely[like.what] = Standing(ready.status, ready.why, ready.mend)
+        found.append(Reproduced(exhibit, standings, likely=likely))
     return found
 
 
@@ -112,38 +116,49 @@ def _reproduced(
     from dataclasses import replace
 
     from vbench.report.comparison import computed, measured
-    from vbench.run.reproduce import CAN_RUN
+    from vbench.report.likes import likes
 
     judged = _judged(chosen, here)
-    wanted: dict[str, list[str]] = {}
-    for one in judged:
-        for row in one.exhibit.rows:
-            standing = one.standings.get(row.what)
-            if standing is not None and standing.status == CAN_RUN:
-                wanted.setdefault(one.exhibit.suite, []).append(row.method)
-    ran: dict[str, Measured] = {}
+    ran: dict[str, RanLike] = {}
     failed: dict[str, str] = {}
-    for suite, methods in wanted.items():
+    for suite, methods in _wanted(judged).items():
         ran[suite], problems = _run(here, suite, methods, folder, limit, quiet)
         failed |= problems
     found = []
     for one in judged:
         compared = computed(one.exhibit)
         if one.exhibit.suite in ran:
-            compared += measured(one.exhibit, ran[one.exhibit.suite])
-        found.append(replace(one, comparisons=compared))
+            compared += measured(one.exhibit, ran[one.exhibit.suite].found)
+        found.append(replace(one, comparisons=compared, likes=likes(one.exhibit, ran)))
     return found, failed
+
+
+def _wanted(judged: Sequence[Reproduced]) -> dict[str, list[str]]:
+    """Methods by suite: of rows and of like rows, all that can run here."""
+    from vbench.run.reproduce import CAN_RUN
+
+    wanted: dict[str, list[str]] = {}
+    for one in judged:
+        for row in one.exhibit.rows:
+            standing = one.standings.get(row.what)
+            if standing is not None and standing.status == CAN_RUN:
+                wanted.setdefault(one.exhibit.suite, []).append(row.method)
+        for like in one.exhibit.likes:
+            if one.likely[like.what].status == CAN_RUN:
+                wanted.setdefault(like.suite, []).append(like.method)
+    return wanted
 
 
 def _run(
     here: Here, suite: str, methods: Sequence[str], folder: Path, limit: int | None, quiet: bool
-) -> tuple[Measured, dict[str, str]]:
+) -> tuple[RanLike, dict[str, str]]:
     from vbench.cli.app import messages
     from vbench.cli.run import listening
     from vbench.cost.allocator import keep_freed_memory
     from vbench.report.comparison import Measured
-    from vbench.report.tables import summary, write_tables
-    from vbench.run.reproduce import run_methods
+    from vbench.report.likes import RanLike, times_of
+    from vbench.report.tables import per_clip, summary, write_tables
+    from vbench.run.reproduce import run_methods, runs_under
 
     keep_freed_memory()
     clips = here.suite(suite)
@@ -151,7 +166,9 @@ def _run(
         made = run_methods(here, suite, methods, folder, limit, listener)
     write_tables(made.folder)
     failed = {f"{method} on {clip}": why for (method, clip), why in made.outcome.failed.items()}
-    return Measured.of(summary(made.folder), sorted(made.untrained)), failed
+    found = Measured.of(summary(made.folder), sorted(made.untrained))
+    times = times_of(runs_under(here.request().settings.results, folder), suite)
+    return RanLike(suite, found, per_clip(made.folder), times), failed
 
 
 def _write(folder: Path, found: Sequence[Reproduced]) -> list[Path]:
@@ -225,6 +242,25 @@ def _show(console: Console, found: Sequence[Reproduced]) -> None:
             console.print(table)
         else:
             console.print(f"{exhibit.name}: {exhibit.what} ({exhibit.where})", markup=False)
+        if one.likes:
+            _show_likes(console, one)
         console.print(f"  here: {one.status}", markup=False)
         for text in exhibit.errata.values():
             console.print(f"  - {text}", markup=False)
+
+
+def _show_likes(console: Console, one: Reproduced) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from vbench.report.likes import ABOUT, like_table
+
+    head, *rows = like_table(one.likes)
+    title = f"{one.exhibit.name}, like rows with another base"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in head:
+        table.add_column(escape(name))
+    for row in rows:
+        table.add_row(*map(escape, row))
+    console.print(table)
+    console.print(f"  {ABOUT}", markup=False)

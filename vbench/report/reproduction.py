@@ -112,6 +112,19 @@ class PrintedRow:
 
 
 @dataclass(frozen=True)
+class LikeRow:
+    """A method with another base than the paper's, beside the printed row it is like.
+
+    `suite` is where it runs, which may be a sibling of the exhibit's own (every third frame, say).
+    """
+
+    what: str
+    method: str
+    beside: str
+    suite: str
+
+
+@dataclass(frozen=True)
 class Exhibit:
     """A table or figure of a paper. `curve`: the printed figure has no numbers to be read."""
 
@@ -127,6 +140,7 @@ class Exhibit:
     hardware: str = ""
     formulas: tuple[str, ...] = ()
     curve: bool = False
+    likes: tuple[LikeRow, ...] = ()
     errata: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -226,6 +240,8 @@ def _exhibit(
     name = f"{about['name']}.{values.pop('id')}"
     feasibility = _class(values.pop("class"), name)
     rows = tuple(_row(row, feasibility, name) for row in values.pop("rows", ()))
+    suite = values.get("suite", "")
+    likes = tuple(_like(row, rows, suite, name) for row in values.pop("likes", ()))
     own = [*values.pop("errata", ()), *(key for row in rows for key in row.errata)]
     for formula in values.get("formulas", ()):
         if formula not in FORMULAS:
@@ -240,6 +256,7 @@ def _exhibit(
         citation=about["citation"],
         feasibility=feasibility,
         rows=rows,
+        likes=likes,
         errata={key: notes[key] for key in dict.fromkeys(own)},
         **values,
     )
@@ -260,6 +277,14 @@ def _row(given: Mapping[str, Any], feasibility: str, name: str) -> PrintedRow:
         errata=tuple(values.pop("errata", ())),
         **values,
     )
+
+
+def _like(given: Mapping[str, str], rows: Sequence[PrintedRow], suite: str, name: str) -> LikeRow:
+    row = LikeRow(**{"suite": suite, **given})
+    parse_method(row.method)
+    if row.beside not in {printed.what for printed in rows}:
+        raise UnknownName(f"row in {name}", row.beside, [printed.what for printed in rows])
+    return row
 
 
 def _check_columns(printed: Mapping[str, Any], where: str) -> None:

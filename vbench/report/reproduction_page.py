@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
 
 from vbench.metrics.metric import METRICS
 from vbench.report.comparison import RUN, Comparison
+from vbench.report.likes import ABOUT as ABOUT_LIKES
+from vbench.report.likes import Like, like_table
 from vbench.report.reproduction import CLASSES, Exhibit, PrintedRow, errata_of
 
 HEAD = ("row", "metric", "printed", "ours", "difference", "+-", "verdict", "how")
@@ -33,23 +35,25 @@ class Standing:
 
 @dataclass(frozen=True)
 class Reproduced:
-    """An exhibit, what can be done about each of its rows, and what was compared."""
+    """An exhibit, what can be done about each of its rows, and what was compared.
+
+    `likely` says the same of its like rows, `likes` what came of those that ran.
+    """
 
     exhibit: Exhibit
     standings: Mapping[str, Standing]
     comparisons: Sequence[Comparison] = field(default=())
+    likely: Mapping[str, Standing] = field(default_factory=dict)
+    likes: Sequence[Like] = field(default=())
 
     @property
     def status(self) -> str:
         """What there is of it here, in one line: `formula; needs weights siamfc`."""
         parts = ["formula"] if self.exhibit.computable else []
-        whys: dict[str, list[str]] = {}
-        for row in self.exhibit.rows:
-            standing = self.standings.get(row.what)
-            if standing is not None:
-                whys.setdefault(standing.status, []).extend(standing.why.split(", "))
-        for status, given in whys.items():
-            parts.append(f"{status} {', '.join(dict.fromkeys(filter(None, given)))}".strip())
+        rows = [self.standings.get(row.what) for row in self.exhibit.rows]
+        parts += _grouped(standing for standing in rows if standing is not None)
+        if self.likely:
+            parts.append(f"like rows: {', '.join(_grouped(self.likely.values()))}")
         if self.exhibit.curve:
             parts.append("the paper prints a plot without numbers")
         return "; ".join(parts)
@@ -63,6 +67,7 @@ class Reproduced:
             "status": self.status, "errata": dict(exhibit.errata),
             "rows": [self._row_json(row) for row in exhibit.rows],
             "compared": [c.as_json() for c in self.comparisons],
+            "likes": [like.as_json() for like in self.likes],
         }  # fmt: skip
 
     def _row_json(self, row: PrintedRow) -> dict[str, Any]:
@@ -73,6 +78,17 @@ class Reproduced:
             "status": standing.status, "why": standing.why, "mend": standing.mend,
             "note": row.note, "errata": list(row.errata),
         }  # fmt: skip
+
+
+def _grouped(standings: Iterable[Standing]) -> list[str]:
+    """Each status once, with all that it is about."""
+    whys: dict[str, list[str]] = {}
+    for standing in standings:
+        whys.setdefault(standing.status, []).extend(standing.why.split(", "))
+    return [
+        f"{status} {', '.join(dict.fromkeys(filter(None, given)))}".strip()
+        for status, given in whys.items()
+    ]
 
 
 def comparison_row(found: Comparison) -> tuple[str, ...]:
@@ -165,12 +181,15 @@ def _exhibit(one: Reproduced) -> Iterator[_Block]:
     yield _Block("p", f"{exhibit.source}." + (f" Needs {needs}." if needs else ""))
     if one.comparisons:
         yield _Block("table", rows=[HEAD, *map(comparison_row, one.comparisons)])
+    if one.likes:
+        yield _Block("p", ABOUT_LIKES)
+        yield _Block("table", rows=like_table(one.likes))
     if exhibit.columns:
         yield _Block("p", "As printed:")
         head = ("row", *exhibit.columns, "class", "here")
         yield _Block("table", rows=[head, *(_printed(one, row) for row in exhibit.rows)])
     notes = [[f"{row.what}: {row.note}"] for row in exhibit.rows if row.note]
-    mends = dict.fromkeys(s.mend for s in one.standings.values() if s.mend)
+    mends = dict.fromkeys(s.mend for s in (*one.standings.values(), *one.likely.values()) if s.mend)
     notes += [[text] for text in mends]
     notes += [[f"{_named(exhibit, key)}: {text}"] for key, text in exhibit.errata.items()]
     if notes:
