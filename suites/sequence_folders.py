@@ -12,6 +12,12 @@ first_pixel  1 where files count pixels from 1 (default), 0 where from 0
 columns, form, absent  of a table: columns of the box and what they are, and the one that is not 0
              where the target is absent; files in a folder `anno` are plain x y w h all the same
 flags        tag -> file of one flag a frame, `{folder}` as above
+zero_flags   tag -> file of one number a frame, flagged where it is 0 ("hidden" by GOT-10k's cover)
+instead      tag -> another tag that says the same where the file of the first is not there
+attributes   files of one row of zeros and ones a sequence, for the names in `attribute_names`
+about        a file of "key: value" lines, of which "resolution: (w, h)" is the frame size
+frames       sequence -> frames that the published suite has of it
+numbered     printf pattern of the complete suite's names, from 1 on
 range        a file "first,last" of the frames that the truth covers
 every        keep every n-th row where there are n times as many rows as images (NfS at 30 fps)
 start_only   the truth has only the first box; nothing can be scored here
@@ -20,13 +26,14 @@ fps          frames a second; `rates` are rules that hold at one rate only, by i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from vbench.core.boxes import Bools, Boxes, absent
+from vbench.core.boxes import Bools, Boxes, Floats, absent
 from vbench.core.clip import Clip
 from vbench.core.errors import ClipFailed, UnknownName, VBenchError
 from vbench.core.frames import Frames, ImageFiles, NoFrames
@@ -36,6 +43,8 @@ from .annotation_text import boxes_of, read_table, read_text
 from .data_root import images_in, not_here, number_of, roots
 
 Rules = Mapping[str, Any]
+# Folders of one annotation file a sequence.
+ANNOTATIONS = frozenset({"anno", "annos"})
 
 
 def load(
@@ -88,17 +97,18 @@ def _rules(card: Card, fps: str) -> Rules:
 
 def _truth_files(places: Sequence[Path], rules: Rules) -> Iterator[tuple[str, Path]]:
     """Names of sequences with their truth files; earlier roots and patterns win."""
-    prefix = str(rules.get("prefix", ""))
+    prefix, known = str(rules.get("prefix", "")), rules.get("frames", {})
     found: dict[str, Path] = {}
     for place in places:
         for root in _inner_roots(place, rules):
             for pattern in rules["truth"]:
                 for path in sorted(root.glob(pattern)):
-                    from_file = rules.get("name") == "file" or path.parent == root
-                    name = (
-                        path.stem if from_file or path.parent.name == "anno" else path.parent.name
-                    )
-                    found.setdefault(name.removeprefix(prefix), path)
+                    alone = path.parent == root or path.parent.name in ANNOTATIONS
+                    from_file = alone or rules.get("name") == "file"
+                    name = (path.stem if from_file else path.parent.name).removeprefix(prefix)
+                    # Beside annotations alone lie lists and notes as well.
+                    if not (path.parent == root and known and name not in known):
+                        found.setdefault(name, path)
     yield from found.items()
 
 
@@ -130,11 +140,7 @@ def _clip(card: Card, name: str, path: Path, places: Sequence[Path], rules: Rule
         truth, gone, images = _matched(truth, gone, images, rules, path.name)
         rows = len(truth)
     frames: Frames = ImageFiles(images) if images else NoFrames(rows, _where(card))
-    tags = {
-        tag: flags
-        for tag, pattern in rules.get("flags", {}).items()
-        if (flags := _flags(_filled(pattern, folder, name), rows)) is not None
-    }
+    tags = _frame_tags(folder, name, rules, rows)
     if gone is not None:
         tags["absent"] = gone
         truth = np.where(gone[:, None], absent(1), truth)
@@ -143,9 +149,51 @@ def _clip(card: Card, name: str, path: Path, places: Sequence[Path], rules: Rule
         frames,
         truth,
         fps=float(rules["fps"]) if "fps" in rules else None,
-        tags=tuple(tag for tag, flags in tags.items() if flags.any()),
+        tags=(
+            *_attributes(folder, name, places, rules),
+            *(tag for tag, flags in tags.items() if flags.any()),
+        ),
         frame_tags=tags,
+        known_size=_size(folder, name, rules),
     )
+
+
+def _frame_tags(folder: Path, name: str, rules: Rules, rows: int) -> dict[str, Bools]:
+    """Flags of single frames (n,) by tag."""
+    tags: dict[str, Bools] = {}
+    for tag, pattern in rules.get("flags", {}).items():
+        flags = _column(_filled(pattern, folder, name), rows)
+        if flags is not None:
+            tags[tag] = np.asarray(flags != 0)
+    for tag, pattern in rules.get("zero_flags", {}).items():
+        levels = _column(_filled(pattern, folder, name), rows)
+        if levels is not None:
+            tags[tag] = np.asarray(levels == 0)
+    for tag, other in rules.get("instead", {}).items():
+        if other in tags:
+            tags.setdefault(tag, tags[other])
+    return tags
+
+
+def _attributes(folder: Path, name: str, places: Sequence[Path], rules: Rules) -> tuple[str, ...]:
+    """Attributes of the whole sequence, from the first of its files that is there."""
+    names: Sequence[str] = rules.get("attribute_names", ())
+    for pattern in rules.get("attributes", ()):
+        for place in (folder, *places):
+            path = _filled(pattern, place, name)
+            if path.is_file():
+                row = read_table(path, (len(names),))[0]
+                return tuple(tag for tag, flag in zip(names, row, strict=True) if flag)
+    return ()
+
+
+def _size(folder: Path, name: str, rules: Rules) -> tuple[int, int] | None:
+    """Frame size (w, h) in px, where a file tells it."""
+    path = _filled(str(rules.get("about", "")), folder, name)
+    if not rules.get("about") or not path.is_file():
+        return None
+    found = re.search(r"resolution:\s*\(\s*(\d{1,5})\s*,\s*(\d{1,5})\s*\)", read_text(path))
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def _truth(path: Path, rules: Rules) -> tuple[Boxes, Bools | None]:
@@ -214,14 +262,14 @@ def _matched(
     return truth, gone, images
 
 
-def _flags(path: Path, rows: int) -> Bools | None:
-    """One flag a frame, one a line or all on one line; None where there is no such file."""
+def _column(path: Path, rows: int) -> Floats | None:
+    """One number a frame, one a line or all on one line; None where there is no such file."""
     if not path.is_file():
         return None
     column = read_table(path).ravel()
     if len(column) != rows:
         raise ClipFailed(f"{path.name} has {len(column)} flags for {rows} frames")
-    return np.asarray(column != 0)
+    return column
 
 
 def _filled(pattern: str, folder: Path, name: str) -> Path:

@@ -159,6 +159,20 @@ def test_boxes_are_cut_at_the_frame_for_got10k():
     assert score_ope([truth], [result], rules).mean("ao") == pytest.approx(0.5)
 
 
+def test_boxes_are_moved_into_the_frame_as_got10k_moves_them():
+    """Its own function on boxes that begin and end outside (got10k/utils/metrics.py)."""
+    metrics = pytest.importorskip("got10k.utils.metrics")
+    rng = np.random.default_rng(5)
+    truth, result = (
+        np.concatenate([rng.uniform(-30, 90, (200, 2)), rng.uniform(1, 60, (200, 2))], axis=1)
+        for _ in range(2)
+    )
+    theirs = metrics.rect_iou(result[1:].copy(), truth[1:].copy(), bound=(100, 50))
+    rules = rules_of("got10k", "got10k-val")
+    found = frame_values(Truths([truth], [(100, 50)]), [result], rules)
+    np.testing.assert_allclose(found.overlap[1:], theirs, atol=1e-12)
+
+
 def test_clip_without_any_frame_that_counts_is_in_no_mean():
     truth, result = shifted_by(0, 3)
     nothing = np.full((3, 4), np.nan)

@@ -138,11 +138,20 @@ def test_explained_frames_are_those_that_a_rule_touches(suite):
 
 
 def test_got10k_leaves_out_frames_flagged_absent(suite):
-    flagged = replace(suite.clips[0], frame_tags={"absence": np.arange(10) >= 6})
+    flagged = replace(suite.clips[0], frame_tags={"hidden": np.arange(10) >= 6})
     got10k = Suite(Card("got10k-val", "mine", "sot", 1), [flagged])
     results = {"a": flagged.truth + [[1000, 0, 0, 0]] * (np.arange(10)[:, None] >= 6)}
     assert score(got10k, results, "got10k").metrics["ao"] == pytest.approx(1)
     assert score(got10k, results, "vbench").metrics["ao"] == pytest.approx(0.6)
+
+
+def test_pytracking_counts_hidden_frames_of_lasot_as_misses(suite):
+    """Fully occluded or out of view: a miss in all plots (extract_results.py:76-92)."""
+    flags = {"full_occlusion": np.arange(10) == 4, "out_of_view": np.arange(10) >= 8}
+    lasot = Suite(Card("lasot", "mine", "sot", 1), [replace(suite.clips[0], frame_tags=flags)])
+    found = score(lasot, {"a": suite.clips[0].truth}, "pytracking").metrics
+    assert found["success_auc"] == pytest.approx(0.7 * 20 / 21)
+    assert (found["precision_20px"], found["norm_precision"]) == (0.7, 0.7)
 
 
 def test_differences_are_paired_by_clip(suite):

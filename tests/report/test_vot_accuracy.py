@@ -50,6 +50,21 @@ def test_a_method_that_never_loses_reaches_everything_from_every_start(tmp_path)
     assert row["accuracy"] == pytest.approx(250 / 253)
 
 
+def test_the_interval_of_a_run_is_that_of_its_suites_card(tmp_path) -> None:
+    """The expected overlap of multi-start is averaged between the card's lengths, by its year."""
+    found = {}
+    for interval in ([], [5, 20]):
+        card = Card("mine", "v", "sot", 1, rules={"eao_interval": interval})
+        cut, ran_as = under_protocol(Suite(card, [clip(101, "a")]), "vot-multistart")
+        folder = RunFolder(tmp_path / f"run{len(interval)}")
+        run(Order(cut, [plan("hold")], protocol=ran_as), folder, lambda *_: None)
+        (row,) = summary(folder).to_dict(orient="records")
+        found[len(interval)] = row["eao"]
+    # The start counts as 0 behind a perfect answer: all lengths up to 101 are known, none above.
+    assert found[2] == pytest.approx(1)
+    assert found[0] == 0  # 115 to 755 of VOT2020, longer than the clip
+
+
 def test_lost_is_ten_frames_in_a_row_below_a_tenth() -> None:
     truths = [stored("a/00000000", [HIT] * 40), stored("a/00000039", [HIT] * 40)]
     lost = traced([HIT] * 20 + [MISS] * 20)
@@ -96,11 +111,11 @@ def test_one_pass_over_a_vot_suite_is_scored_as_one_pass() -> None:
 def test_frames_flagged_absent_are_left_out_as_got10k_does() -> None:
     absence = np.arange(10) >= 6
     boxes = [HIT] * 6 + [MISS] * 4
-    truth = stored("a", [HIT] * 10, absence=absence)
+    truth = stored("a", [HIT] * 10, hidden=absence)
     found = accuracy_of("got10k-val", "sot", "got10k", [truth], [traced(boxes)])
     assert found["ao"] == pytest.approx(1)
     whole = Clip("a", clip(10).frames, truth.truth, known_size=(64, 48),
-                 frame_tags={"absence": absence})  # fmt: skip
+                 frame_tags={"hidden": absence})  # fmt: skip
     suite = Suite(Card("got10k-val", "g", "sot", 1, profile="got10k"), [whole])
     scored = Scorer(suite).score({"a": np.array(boxes)})
     assert scored.metrics["ao"] == pytest.approx(found["ao"])

@@ -26,13 +26,16 @@ GOOD = ["11,11,8,8"] * 3
 
 
 def whats(found, clip):
-    return [(f.level, f.what) for f in found.findings if f.clip == clip]
+    """Findings on a clip, but for those on how it differs from the published suite's."""
+    own = [f for f in found.findings if f.clip == clip and "published" not in f.what]
+    return [(f.level, f.what) for f in own]
 
 
 def test_sound_clips_say_nothing(tmp_path):
-    sequence(tmp_path, "A", GOOD)
+    sequence(tmp_path, "Zebra", GOOD)
     found = check_suite("dtb70", tmp_path)
-    assert (found.coverage, found.frames, found.findings) == ("1/70", 3, ())
+    assert (found.coverage, found.frames, whats(found, "Zebra")) == ("1/70", 3, [])
+    assert len(found.missing) == 69
     (clip,) = found.clips
     assert (clip.size, clip.images, clip.rows, clip.absent) == ((64, 48), True, 3, 0)
     assert not found.healthy  # 69 are not here
@@ -92,9 +95,21 @@ def test_complete_suites_are_known_by_name():
 
     counts = {name: len(expected_names(card_of(name))) for name in ("uav123", "uav123-10fps")}
     assert counts == {"uav123": 123, "uav123-10fps": 123}
-    assert expected_names(card_of("dtb70")) == ()
-    for name in ("uav20l", "vot2017", "vot2018", "lasot", "otb2015"):
-        assert len(expected_names(card_of(name))) == card_of(name).clips
+    assert expected_names(card_of("tcolor128")) == ()
+    listed = ("uav20l", "vot2017", "vot2018", "lasot", "otb2015", "dtb70", "nfs")
+    for name in (*listed, "got10k-val", "got10k-test"):
+        assert len(set(expected_names(card_of(name)))) == card_of(name).clips
+    assert expected_names(card_of("got10k-test"))[179] == "GOT-10k_Test_000180"
+
+
+def test_what_differs_from_the_published_suite_is_noted(tmp_path):
+    sequence(tmp_path, "Zebra", GOOD)
+    sequence(tmp_path, "Okapi", GOOD)
+    notes = [(f.clip, f.what) for f in check_suite("dtb70", tmp_path).findings]
+    assert notes == [
+        ("Okapi", "no sequence of the published suite has this name"),
+        ("Zebra", "3 frames, the published sequence has 177"),
+    ]
 
 
 def test_published_annotations_are_sound_and_some_frames_empty(real_data, capsys):

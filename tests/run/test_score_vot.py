@@ -1,6 +1,7 @@
 """Trackers found, scored and explained from folders of VOT files, and on the command line."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,15 @@ from vbench.core.errors import NotReady
 from vbench.core.frames import NoFrames
 from vbench.core.suite import Card, Suite
 from vbench.metrics.vot_explain import SHOWN
-from vbench.run.score_vot import explain_vot_path, is_vot, score_vot_path, trackers_in
+from vbench.metrics.vot_profiles import INTERVALS
+from vbench.run.data_doctor import card_of
+from vbench.run.score_vot import (
+    differences_of,
+    explain_vot_path,
+    is_vot,
+    score_vot_path,
+    trackers_in,
+)
 
 GOOD = "1\n" + "20,20,10,10\n" * 39
 LOST = "1\n" + "20,20,10,10\n" * 14 + "2\n" + "0\n" * 4 + "1\n" + "20,20,10,10\n" * 19
@@ -92,6 +101,59 @@ def test_changes_of_the_rules_add_up(tmp_path, suite):
             change = sum(cause.changes[name] for cause in row.causes)
             assert first.means[name] + change == pytest.approx(row.means[name])
     assert {cause.rule for cause in found[1].causes} == {"accuracy", "fragments", "repetitions"}
+
+
+def test_each_cause_says_how_many_frames_it_touches(tmp_path, suite):
+    found = explain_vot_path(lay(tmp_path, "KCF", a=GOOD, b=LOST), suite)["KCF"]
+    causes = {cause.rule: cause for cause in found[2].causes}
+    # All that count for accuracy: 40 - 10 on a; of b's two pieces 15 - 10 and 20 - 10.
+    assert causes["accuracy"].frames == causes["first_length"].frames == 45
+    assert causes["per_clip"].frames == 0
+    # pysot's first piece goes on to the restart (21 frames), vot-python's ends with the failure.
+    assert causes["fragments"].frames == 21
+
+
+def test_trackers_are_compared_clip_by_clip(tmp_path, suite):
+    root = lay(tmp_path, "KCF", a=GOOD, b=LOST)
+    lay(root, "MIL", a=GOOD, b=GOOD)
+    kcf, mil = score_vot_path(root, suite)
+    found = differences_of(kcf, mil)
+    assert list(found) == ["accuracy", "robustness", "failures_per_clip", "lost"]
+    assert {one.clips for one in found.values()} == {2}
+    assert found["lost"].interval.mean == 1
+    assert (found["lost"].interval.lo, found["lost"].interval.hi) == (0, 2)
+    assert found["robustness"].interval.mean == pytest.approx(100 / 80)
+    assert found["accuracy"].interval.mean == pytest.approx(0)
+    # Draws without b, a quarter of them, have no difference.
+    assert found["lost"].p == pytest.approx(0.5, abs=0.1)
+
+
+def test_the_interval_is_the_cards(tmp_path, suite):
+    root = lay(tmp_path, "KCF", a=GOOD, b=LOST)
+    card = replace(suite.card, rules={"eao_interval": [5, 10]})
+    (result,) = score_vot_path(root, Suite(card, suite.clips))
+    assert result.score is not None
+    assert result.score.interval == (5, 10)
+    assert result.metrics["eao"] == pytest.approx(1)
+
+
+def test_cards_have_the_intervals_of_their_years():
+    for name, interval in INTERVALS.items():
+        if int(name.removeprefix("vot")) < 2020:
+            assert card_of(name).eao_interval == interval
+    assert card_of("vot2014").eao_interval is None
+
+
+def test_the_command_line_compares(real_data, capsys):
+    place = ["--suite", "vot2018", "--annotations", str(real_data / "annotations/vot2018")]
+    results = str(real_data / "results/vot2018")
+    assert invoke(["score", results, *place, "--against", "NanoTrack", "--json"]) == Exit.OK
+    found = {r["name"]: r for r in json.loads(capsys.readouterr().out)["results"]}
+    gap = found["LightTrack"]["against"]["lost"]
+    assert (gap["difference"], gap["clips"]) == (38 - 70, 60)
+    assert "against" not in found["NanoTrack"]
+    assert invoke(["score", results, *place, "--against", "NanoTrak"]) == Exit.USAGE
+    assert "did you mean 'NanoTrack'" in capsys.readouterr().err
 
 
 def test_the_command_line_scores_and_explains(real_data, capsys):

@@ -99,6 +99,42 @@ def test_a_truth_of_one_box_starts_a_clip_that_nothing_can_score(tmp_path):
     assert (len(found.clips[0]), len(found.clips[0].truth)) == (5, 1)
 
 
+def test_got10k_leaves_out_the_frames_of_no_cover(tmp_path):
+    """As its toolkit (got10k/experiments/got10k.py:122-149), which does not read absence."""
+    folder = "val/GOT-10k_Val_000001"
+    about = "[METAINFO]\nurl: x\nresolution: (1920, 1080)\nanno_fps: 10Hz\n"
+    files = LAYOUTS["got10k-val"] | {
+        f"{folder}/cover.label": "8\n0\n3\n",
+        f"{folder}/meta_info.ini": about,
+    }
+    (clip,) = catalogue.open_suite("got10k-val", None, lay(tmp_path, files)).clips
+    assert clip.frame_tags["hidden"].tolist() == [False, True, False]
+    assert clip.frame_tags["absence"].tolist() == [False, False, True]
+    assert clip.size == (1920, 1080)
+    (tmp_path / folder / "cover.label").unlink()
+    (clip,) = catalogue.open_suite("got10k-val", None, tmp_path).clips
+    assert clip.frame_tags["hidden"].tolist() == [False, False, True]
+
+
+def test_attributes_of_lasot_and_dtb70_are_those_of_their_toolkits(tmp_path):
+    # annos/att/airplane-1.txt of HengLan/LaSOT_Evaluation_Toolkit.
+    files = {
+        "annos/airplane-1.txt": BOXES,
+        "annos/att/airplane-1.txt": "0,1,0,0,0,1,0,0,1,0,0,0,1,0\n",
+        "annos/absent/airplane-1.txt": "0\n0\n1\n",
+    }
+    (clip,) = catalogue.open_suite("lasot", None, lay(tmp_path / "lasot", files)).clips
+    assert clip.tags == ("POC", "ROT", "SV", "LR", "absent")
+    assert clip.frame_tags["absent"].tolist() == [False, False, True]
+    # experiments/anno/att/Animal2.txt of flyers/drone-tracking.
+    anno = {"Animal2.txt": BOXES, "att/Animal2.txt": "1,1,0,0,0,0,0,0,0,1,0\n", "list.txt": "x"}
+    for name in ("anno", "experiments"):
+        inner = {f"anno/{path}": text for path, text in anno.items() if path != "list.txt"}
+        root = lay(tmp_path / name, anno if name == "anno" else inner)
+        (clip,) = catalogue.open_suite("dtb70", None, root).clips
+        assert (clip.name, clip.tags) == ("Animal2", ("SV", "ARV", "SOA"))
+
+
 ROW = '0 {x} 12 {right} 52 {n} {lost} 0 1 "ball"\n'
 
 

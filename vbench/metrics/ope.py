@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from vbench.core.boxes import Bools, Boxes, Floats, Ints, absent, clipped
+from vbench.core.boxes import Bools, Boxes, Floats, Ints, absent
 from vbench.core.errors import ClipFailed
 from vbench.metrics.profiles import Invalid, Rules, Valid, iou_thresholds
 
@@ -273,14 +273,20 @@ def repeated(boxes: Floats, bad: Bools, starts: Ints) -> Floats:
 
 
 def _cut(truths: Truths, result: Floats) -> tuple[Floats, Floats]:
-    """Cut boxes at their clip's frame, where its size is known."""
-    truth, result = truths.columns.T.copy(), result.T.copy()
+    """Bring boxes into their clip's frame, where its size is known, as got10k does.
+
+    A box that begins outside is moved in and keeps its size: only what then reaches beyond the
+    right or lower border is cut (got10k/utils/metrics.py:33-43).
+    """
+    truth, result = truths.columns.copy(), result.copy()
     edges = np.cumsum(truths.lengths)
     for first, last, size in zip(edges - truths.lengths, edges, truths.sizes or (), strict=False):
-        if size is not None:
-            truth[first:last] = clipped(truth[first:last], size)
-            result[first:last] = clipped(result[first:last], size)
-    return truth.T, result.T
+        for boxes in (truth, result) if size is not None else ():
+            place, extent = boxes[:2, first:last], boxes[2:, first:last]
+            limit = np.array(size, dtype=np.float64)[:, None]
+            np.clip(place, 0.0, limit, out=place)
+            np.clip(extent, 0.0, limit - place, out=extent)
+    return truth, result
 
 
 def _errors(truth: Floats, result: Floats, rules: Rules) -> tuple[Floats, Floats]:

@@ -9,13 +9,14 @@ scripts/butil/calc_seq_err_robust.py; the MATLAB toolkit of OTB, calcSeqErrRobus
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
 import numpy as np
 
-from vbench.core.boxes import Floats
+from vbench.core.boxes import Bools, Boxes, Floats, absent
 from vbench.core.errors import UnknownName
 
 Thresholds = Literal["linspace", "colon", "fraction"]
@@ -43,8 +44,9 @@ class Rules:
     row is taken as that of the clip's first frame, as a toolkit does that knows only row numbers.
     origin_px: coordinate of the image's first pixel in the toolkit's files.
     centre_origin_px: the same where it tests centres (0.5 less where a centre is x + (w-1)/2).
-    error_decimals: decimals to which it rounds centre errors. bounded: boxes are cut at the frame.
-    absent_tag: flag of single frames that have no target whatever the box says.
+    error_decimals: decimals to which it rounds centre errors. bounded: boxes are moved into the
+    frame and cut at its borders. absent_tags: flags of single frames that have no target whatever
+    the box says.
     saved: printf format in which it writes boxes.
     """
 
@@ -70,7 +72,7 @@ class Rules:
     centre_origin_px: float = 1.0
     error_decimals: int | None = None
     bounded: bool = False
-    absent_tag: str = ""
+    absent_tags: tuple[str, ...] = ()
     saved: str = "%.17g"
 
     @property
@@ -90,12 +92,12 @@ RULES = {
     "invalid_normalised": "what frames without a target count as, for normalised precision",
     "no_size": "predictions with w or h = 0",
     "no_box": "predictions with NaN or a negative size",
-    "absent_tag": "frames that are flagged as without a target",
+    "absent_tags": "frames that are flagged as without a target",
     "first_frame": "the first frame",
     "short": "results shorter than the truth",
     "long": "results longer than the truth",
     "late": "results that begin after the clip's first frame",
-    "bounded": "boxes cut at the frame's borders",
+    "bounded": "boxes moved into the frame and cut at its borders",
     "error_decimals": "rounding of centre errors",
     "normalised_by": "what centre errors are divided by",
     "bins": "number of IoU thresholds",
@@ -208,7 +210,7 @@ def rules_of(profile: str, suite: str = "") -> Rules:
             average="frames",
             normalised_by="nothing",
             bounded=True,
-            absent_tag="absence",
+            absent_tags=("hidden",),
         )
     if profile == "got10k" and suite and not suite.startswith(("uav", "lasot")):
         # Only its UAV123 and LaSOT experiments leave frames out; elsewhere NaN and empty boxes are
@@ -219,8 +221,23 @@ def rules_of(profile: str, suite: str = "") -> Rules:
     if profile == "pytracking" and suite.startswith("uav"):
         return replace(rules, invalid_precision="hit")
     if profile == "pytracking" and suite.startswith("lasot"):
-        return replace(rules, short="refuse")
+        # Frames that are flagged count as misses in all plots (extract_results.py:76-92).
+        return replace(
+            rules,
+            short="refuse",
+            absent_tags=("full_occlusion", "out_of_view"),
+            invalid_normalised="miss",
+        )
     return rules
+
+
+def without_flagged(truth: Boxes, frame_tags: Mapping[str, Bools], rules: Rules) -> Boxes:
+    """The truth (n, 4) with NaN in the frames that the rules take as flagged absent."""
+    for tag in rules.absent_tags:
+        flags = frame_tags.get(tag)
+        if flags is not None and flags.any():
+            truth = np.where(flags[:, None], absent(1), truth)
+    return truth
 
 
 def differing(rules: Rules, other: Rules) -> list[str]:

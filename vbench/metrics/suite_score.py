@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from vbench.core.boxes import Boxes, Floats, Ints, absent, is_present
+from vbench.core.boxes import Boxes, Floats, Ints, is_present
 from vbench.core.clip import Clip
 from vbench.core.errors import ClipFailed, VBenchError
 from vbench.core.suite import Suite
@@ -23,7 +23,7 @@ from vbench.metrics.ope import (
     frame_values,
     score_ope,
 )
-from vbench.metrics.profiles import Rules, rules_of
+from vbench.metrics.profiles import Rules, rules_of, without_flagged
 
 
 @dataclass(frozen=True)
@@ -224,10 +224,7 @@ class Scorer:
 
     def _seen(self, clip: Clip) -> Boxes:
         """Truth of a clip, without the frames that the rules take as flagged absent."""
-        flags = clip.frame_tags.get(self.rules.absent_tag)
-        if flags is None or not flags.any():
-            return clip.truth
-        return np.where(flags[:, None], absent(1), clip.truth)
+        return without_flagged(clip.truth, clip.frame_tags, self.rules)
 
     def _paired(self, clip: Clip, found: Result) -> tuple[Boxes, Boxes]:
         """Truth and result of a clip, if the rules take them. Raises ClipFailed."""

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from vbench.core.boxes import Boxes, Floats, absent
+from vbench.core.boxes import Boxes, Floats
 from vbench.core.clip import RESTART
 from vbench.core.trace import Trace
 from vbench.metrics.bootstrap import intervals
 from vbench.metrics.metric import OVERLAP_METRICS
 from vbench.metrics.ope import PIXELS, OpeScores, Truths, score_ope
-from vbench.metrics.profiles import Rules, iou_thresholds, rules_of
+from vbench.metrics.profiles import Rules, iou_thresholds, rules_of, without_flagged
 from vbench.metrics.short_range import judged, miss_rate
 from vbench.metrics.vot_profiles import VOT_PROFILES
 from vbench.report.video import video_accuracy, video_plus_minus
@@ -127,10 +127,7 @@ def _rules(suite: str, profile: str) -> Rules:
 
 def _seen(truth: StoredTruth, rules: Rules) -> StoredTruth:
     """The truth without the frames that the rules take as flagged absent."""
-    flags = truth.frame_tags.get(rules.absent_tag)
-    if flags is None or not flags.any():
-        return truth
-    return replace(truth, truth=np.where(flags[:, None], absent(1), truth.truth))
+    return replace(truth, truth=without_flagged(truth.truth, truth.frame_tags, rules))
 
 
 def _boxes(

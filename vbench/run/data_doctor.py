@@ -130,8 +130,21 @@ def expected_names(card: Card) -> tuple[str, ...]:
     """Names of the complete suite, where its card lists them."""
     if "of" in card.rules:
         return expected_names(card_of(str(card.rules["of"])))
-    listed = card.rules.get("sequences", card.rules.get("frames"))
+    if "numbered" in card.rules:
+        return tuple(card.rules["numbered"] % number for number in range(1, card.clips + 1))
+    listed = card.rules.get("sequences", card.rules.get("frames", expected_frames(card)))
     return tuple(listed) if isinstance(listed, list | tuple | dict) else ()
+
+
+def expected_frames(card: Card) -> dict[str, int]:
+    """Frames of each sequence of the published suite (at its usual rate), where its card says."""
+    rules = card.rules.get("rates", {}).get(str(card.rules.get("fps")), card.rules)
+    found = rules.get("frames")
+    return {
+        name: frames
+        for name, frames in (found.items() if isinstance(found, dict) else ())
+        if isinstance(frames, int)
+    }
 
 
 def _nothing(
@@ -256,11 +269,26 @@ def _of_suite(suite: Suite, checks: Sequence[ClipCheck]) -> Iterator[Finding]:
     if len(checks) > suite.card.clips:
         what = f"{len(checks)} clips are here, the published suite has {suite.card.clips}"
         yield Finding("note", "", what)
+    yield from _of_published(suite)
     kinds = {check.images for check in checks}
     if len(kinds) == 2:
         bare = [check.name for check in checks if not check.images]
         shown = ", ".join(bare[:5]) + (", ..." if len(bare) > 5 else "")
         yield Finding("note", "", f"{len(bare)} clips have annotations but no images: {shown}")
+
+
+def _of_published(suite: Suite) -> Iterator[Finding]:
+    """Clips that the published suite has not, or has with another number of frames."""
+    published, names = expected_frames(suite.card), set(expected_names(suite.card))
+    folded = {name.lower() for name in names}
+    for clip in suite.clips:
+        wanted = published.get(clip.name)
+        usual = clip.fps is None or clip.fps == float(suite.card.rules.get("fps", clip.fps))
+        if wanted is not None and usual and len(clip) != wanted:
+            what = f"{len(clip)} frames, the published sequence has {wanted}"
+            yield Finding("note", clip.name, what)
+        if names and clip.name.lower() not in folded:
+            yield Finding("note", clip.name, "no sequence of the published suite has this name")
 
 
 def _variant(suite: Suite, checks: Sequence[ClipCheck]) -> Iterator[str]:
