@@ -21,6 +21,7 @@ from vbench.nn.nms import nms
 from vbench.nn.psroi import psroi_pool
 from vbench.nn.resnet import STRIDE_PX
 from vbench.nn.rfcn import (
+    ANCHOR_PX,
     BINS,
     CLASSES,
     SHORT_PX,
@@ -69,11 +70,16 @@ class TrackHead(nn.Module):
 class DtNetwork(nn.Module):
     """R-FCN's trunk and heads, and the tracking head."""
 
-    def __init__(self, classes: int, width: float) -> None:
+    def __init__(self, classes: int, width: float, anchor_px: float = ANCHOR_PX) -> None:
         super().__init__()
         self.trunk = RfcnTrunk(width, "1x1")
-        self.heads = RfcnHeads(self.trunk.channels, classes)
+        self.heads = RfcnHeads(self.trunk.channels, classes, anchor_px)
         self.track = TrackHead()
+
+    def moves(self, votes: Tensor, corners: Tensor) -> Tensor:
+        """Normalised codes (n, 4) of where boxes, inclusive corners (n, 4), have moved to."""
+        rois = torch.cat([corners.new_zeros(len(corners), 1), corners], dim=1)
+        return psroi_pool(votes, rois, BINS, 1 / STRIDE_PX).mean(dim=(2, 3))[:, 4:8]
 
 
 class Last(NamedTuple):
@@ -97,13 +103,14 @@ class DetectAndTrack(FrameDetector):
         classes: int = CLASSES,
         short_px: int = SHORT_PX,
         floor: float = 1e-3,
+        anchor_px: float = ANCHOR_PX,
         width: float = 1.0,
         weights: Weights | None = None,
         device: str = "cpu",
         seed: int = 0,
     ) -> None:
-        check(classes, width, short_px)
-        super().__init__(lambda: DtNetwork(classes, width), weights, device, seed)
+        check(classes, width, short_px, anchor_px)
+        super().__init__(lambda: DtNetwork(classes, width, anchor_px), weights, device, seed)
         self.short_px, self.floor = short_px, floor
         self.start((0, 0))
 
@@ -144,8 +151,7 @@ class DetectAndTrack(FrameDetector):
         scale = last.image.scale
         corners = torch.from_numpy(to_corners(last.detections.boxes) * scale).to(moves)
         corners[:, 2:] -= 1
-        rois = torch.cat([corners.new_zeros(len(corners), 1), corners], dim=1)
-        deltas = psroi_pool(moves, rois, BINS, 1 / STRIDE_PX).mean(dim=(2, 3))[:, 4:8]
+        deltas = self.network.moves(moves, corners)
         found = decode(corners, deltas * deltas.new_tensor(TRACK_STDS)).double().cpu().numpy()
         low, high = found[:, :2] / scale, (found[:, 2:] + 1) / scale
         return np.concatenate([low, high - low], axis=1)

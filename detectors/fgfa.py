@@ -9,6 +9,7 @@ here, so all of them are taken from the past.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -20,7 +21,7 @@ from vbench.core.errors import VBenchError
 from vbench.core.roles import Detections, Weights, Work, WorkTable
 from vbench.nn.flownet import FlowNetS, warped
 from vbench.nn.resnet import scaled
-from vbench.nn.rfcn import CLASSES, SHORT_PX, RfcnHeads, RfcnTrunk
+from vbench.nn.rfcn import ANCHOR_PX, CLASSES, SHORT_PX, RfcnHeads, RfcnTrunk
 
 from .rfcn import FrameDetector, check
 
@@ -52,12 +53,26 @@ class Embedding(nn.Module):
 class FgfaNetwork(nn.Module):
     """R-FCN's trunk and heads, FlowNet-S without a scale map, the embedding."""
 
-    def __init__(self, classes: int, width: float) -> None:
+    def __init__(self, classes: int, width: float, anchor_px: float = ANCHOR_PX) -> None:
         super().__init__()
         self.trunk = RfcnTrunk(width, "1x1")
-        self.heads = RfcnHeads(self.trunk.channels, classes)
+        self.heads = RfcnHeads(self.trunk.channels, classes, anchor_px)
         self.flownet = FlowNetS(width)
         self.embedding = Embedding(self.trunk.channels, width)
+
+    def joint(self, images: Sequence[Tensor]) -> Tensor:
+        """Features for a fit: at images[-1] (1, 3, h, w), those of the others alone, weighed.
+
+        As upstream's training, embeddings are taken after the warp, and the frame itself only says
+        how others are weighed.
+        """
+        *others, image = images
+        features = self.trunk(torch.cat([image, *others]))
+        flows = self.flownet(image.expand(len(others), -1, -1, -1), torch.cat(others))[0]
+        there = warped(features[1:], flows)
+        embedded = self.embedding(torch.cat([features[:1], there]))
+        alike = cosine_similarity(embedded[1:], embedded[:1], eps=1e-10)
+        return (alike.softmax(dim=0)[:, None] * there).sum(dim=0, keepdim=True)
 
 
 class Seen(NamedTuple):
@@ -82,8 +97,12 @@ class Warp(nn.Module):
 class Fgfa(FrameDetector):
     """The video detector; it has no cheap half: every frame runs all layers once.
 
-    `past` frames before the current one are kept: a flow to each, on every frame.
+    `past` frames before the current one are kept: a flow to each, on every frame. A fit takes the
+    two other frames from either side, as the published one does.
     """
+
+    frames_a_sample = 3
+    key_position = "around"
 
     def __init__(
         self,
@@ -91,15 +110,16 @@ class Fgfa(FrameDetector):
         classes: int = CLASSES,
         short_px: int = SHORT_PX,
         floor: float = 1e-4,
+        anchor_px: float = ANCHOR_PX,
         width: float = 1.0,
         weights: Weights | None = None,
         device: str = "cpu",
         seed: int = 0,
     ) -> None:
-        check(classes, width, short_px)
+        check(classes, width, short_px, anchor_px)
         if not 0 <= past <= 64:
             raise VBenchError(f"fgfa[past={past}]: give 0 to 64 frames")
-        super().__init__(lambda: FgfaNetwork(classes, width), weights, device, seed)
+        super().__init__(lambda: FgfaNetwork(classes, width, anchor_px), weights, device, seed)
         self.short_px, self.floor, self.past = short_px, floor, past
         self.warp = Warp(self.network.flownet).eval()
         self.start((0, 0))

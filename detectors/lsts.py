@@ -28,7 +28,7 @@ from vbench.nn.alignment import (
 )
 from vbench.nn.rfcn import ANCHOR_PX, CLASSES, SHORT_PX, Prepared, RfcnHeads, RfcnTrunk
 
-from .rfcn import FrameDetector, check
+from .rfcn import FrameDetector, check, single_frame
 
 LOCATIONS = 40
 MixName = Literal["none", "half", "quality"]
@@ -116,12 +116,23 @@ class LstsNetwork(nn.Module):
         The same image twice bypasses what would join the two.
         """
         old, new, image = images
-        task: Tensor = self.trunk(new)
-        if old is not new:
-            task = self.update(task, self.trunk(old), (old, new))
-        if new is image:
+        memory = None if old is new else self.trunk(old)
+        low = None if new is image else self.trunk.resnet.low(image)
+        return self.joined(memory, self.trunk(new), low, images)
+
+    def joined(
+        self, memory: Tensor | None, task: Tensor, low: Tensor | None, images: Sequence[Tensor]
+    ) -> Tensor:
+        """Features for a fit from those of an old keyframe, of a new one, and low ones of a frame.
+
+        None stands for a frame that is the next one again. `images` are read where the flow is.
+        """
+        old, new, image = images
+        if memory is not None:
+            task = self.update(task, memory, (old, new))
+        if low is None:
             return task
-        return self.between(self.raised(self.trunk.resnet.low(image)), task, (new, image))
+        return self.between(self.raised(low), task, (new, image))
 
     def raised(self, low: Tensor) -> Tensor:
         """Return what a frame between keyframes is compared and mixed by, from its low features."""
@@ -178,6 +189,7 @@ class Lsts(FrameDetector):
 
     `key_position` is where a fit puts the keyframe: before its frames, or in their middle, as the
     released configuration does; run that one @fixed_middle:10, which gives the keyframe first.
+    `untrained` takes weights of R-FCN alone, to fit on them what joins frames.
     """
 
     frames_a_sample = 3
@@ -199,6 +211,7 @@ class Lsts(FrameDetector):
         floor: float = 1e-4,
         anchor_px: float = ANCHOR_PX,
         width: float = 1.0,
+        untrained: bool = False,
         weights: Weights | None = None,
         device: str = "cpu",
         seed: int = 0,
@@ -218,7 +231,9 @@ class Lsts(FrameDetector):
             weights,
             device,
             seed,
+            single_frame if untrained else None,
         )
+        self.untrained = untrained
         self.short_px, self.floor, self.memory_rate = short_px, floor, memory_rate
         self.key_position = key_position
         self.start((0, 0))

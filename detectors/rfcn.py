@@ -60,11 +60,17 @@ class FrameDetector:
     """What every detector on R-FCN's heads shares: frames in, features read as detections."""
 
     def __init__(
-        self, make: Callable[[], Any], weights: Weights | None, device: str, seed: int
+        self,
+        make: Callable[[], Any],
+        weights: Weights | None,
+        device: str,
+        seed: int,
+        loaded: Callable[[Any], nn.Module] | None = None,
     ) -> None:
+        """Build the network; `loaded` is the part of it that weights are of, if not all."""
         with seeded(seed):
             network = make()
-        load_weights(network, weights)
+        load_weights(network if loaded is None else loaded(network), weights)
         self.pretrained = weights is not None
         self.network: Any = network.eval().to(device)
         self.device = device
@@ -135,6 +141,13 @@ class Rfcn(FrameDetector):
         return {
             "detect": [Work("features", self.network.trunk, (self.image(),)), self.heads_work()]
         }
+
+
+def single_frame(network: Any) -> nn.Module:
+    """Return the layers of a video detector that R-FCN has too, under R-FCN's names."""
+    part = nn.Module()
+    part.trunk, part.heads = network.trunk, network.heads
+    return part
 
 
 def check(classes: int, width: float, short_px: int, anchor_px: float = ANCHOR_PX) -> None:

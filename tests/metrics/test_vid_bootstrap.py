@@ -5,7 +5,7 @@ import pytest
 
 from tests.metrics.vid_scenes import objects_of, trace_of
 from vbench.metrics.bootstrap import drawn_clips
-from vbench.metrics.vid_bootstrap import map_interval
+from vbench.metrics.vid_bootstrap import map_difference, map_interval
 from vbench.metrics.vid_frames import VidAnswers, VidTruths
 from vbench.metrics.vid_map import mean, score_vid
 from vbench.metrics.vid_profiles import VID_PROFILES
@@ -63,3 +63,27 @@ def test_one_clip_has_no_interval() -> None:
     truths, traces = clips(1, seed=1)
     found = map_interval(*laid(truths, traces, [0]), VID_PROFILES["vid-fgfa"])
     assert np.isnan(found.half)
+
+
+def test_a_difference_is_that_of_scoring_the_same_drawn_clips_twice() -> None:
+    truths, traces = clips(6, seed=3)
+    _, others = clips(6, seed=8)
+    rules, draws = VID_PROFILES["vid-fgfa"], 40
+    gaps = []
+    for counts in drawn_clips(6, seed=5, draws=draws).astype(int):
+        chosen = np.repeat(np.arange(6), counts)
+        ours, theirs = (
+            mean(score_vid(*laid(truths, found, chosen), rules).ap) for found in (traces, others)
+        )
+        gaps.append(ours - theirs)
+    both = [laid(truths, found, range(6)) for found in (traces, others)]
+    found = map_difference(both[0][0], both[0][1], both[1][1], rules, seed=5, draws=draws)
+    assert [found.interval.lo, found.interval.hi] == pytest.approx(
+        np.quantile(gaps, [0.025, 0.975]).tolist()
+    )
+    assert found.p == pytest.approx(
+        min(1, 2 * min(np.mean(np.array(gaps) <= 0), np.mean(np.array(gaps) >= 0)))
+    )
+    assert found.clips == 6
+    same = map_difference(both[0][0], both[0][1], both[0][1], rules, seed=5, draws=draws)
+    assert (same.interval.mean, same.interval.half, same.p) == (0.0, 0.0, 1.0)

@@ -5,6 +5,7 @@ import torch
 from vbench.core.clip import Clip, Objects
 from vbench.core.errors import VBenchError
 from vbench.detectors.dff import Dff
+from vbench.detectors.fgfa import Fgfa
 from vbench.detectors.lsts import Lsts
 from vbench.detectors.rfcn import Rfcn
 from vbench.nn.rpn import ProposalRule
@@ -49,10 +50,14 @@ def test_keyframes_stand_before_their_frame_in_the_published_distances():
     assert {last - new for _, new, last in inner} == set(range(10))
     assert {last - old for old, _, last in inner} == set(range(10, 15))
     assert all(0 <= old <= new <= last for old, new, last in drawn)
-    middle = [drawn_frames(rng, 100, 3, middle=True) for _ in range(400)]
+    middle = [drawn_frames(rng, 100, 3, "middle") for _ in range(400)]
     inner = [(old, new, last) for old, new, last in middle if 10 <= last < 95]
     assert {new - last for _, new, last in inner} == set(range(-5, 5))
     assert {old - last for old, _, last in inner} == set(range(-10, -5))
+    around = [drawn_frames(rng, 100, 3, "around") for _ in range(400)]
+    steps = {frame - last for *others, last in around for frame in others if 9 <= last < 91}
+    assert steps == set(range(-9, 10))
+    assert all(a != b for a, b, last in around if 9 <= last < 91)
     pairs = [drawn_frames(rng, 100, 2) for _ in range(400)]
     assert {last - key for key, last in pairs if last >= 9} == set(range(10))
     assert len(drawn_frames(rng, 5, 1)) == 1
@@ -78,7 +83,7 @@ def test_ignored_and_absent_objects_are_not_learnt_from():
     assert annotated(changed, 1).labels.tolist() == [0]
 
 
-@pytest.mark.parametrize("kind", [Rfcn, Dff, Lsts])
+@pytest.mark.parametrize("kind", [Rfcn, Dff, Fgfa, Lsts])
 def test_every_part_that_runs_gets_a_gradient(kind):
     made = recipe(kind)
     for module in made.module.modules():

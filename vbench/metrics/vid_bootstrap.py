@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from vbench.core.boxes import Floats, Ints
-from vbench.metrics.bootstrap import DRAWS, LEVEL, Interval, drawn_clips
+from vbench.metrics.bootstrap import DRAWS, LEVEL, Difference, Interval, drawn_clips
 from vbench.metrics.vid_frames import VidAnswers, VidTruths
 from vbench.metrics.vid_map import levels, mean, score_vid
 from vbench.metrics.vid_match import candidates, kept, matched
@@ -35,17 +35,42 @@ def map_interval(
     clips = len(truths.lengths)
     if clips < 2 or not len(truths):
         return Interval(centre, float("nan"), float("nan"), level)
-    answers = kept(answers, rules)
     if draws is None:
-        draws = min(DRAWS, max(FEWEST, MOST_LOOKS // max(len(answers), 1)))
-    counts = drawn_clips(clips, seed, draws)
-    by_class = list(_drawn(truths, answers, rules, counts))
-    drawn = np.array(by_class).reshape(-1, draws)
-    known = ~np.isnan(drawn)
-    means = np.where(known, drawn, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    means = means[known.any(axis=0)]
-    lo, hi = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+        draws = min(DRAWS, max(FEWEST, MOST_LOOKS // max(len(kept(answers, rules)), 1)))
+    means = map_draws(truths, answers, rules, seed, draws)
+    lo, hi = np.quantile(means[~np.isnan(means)], [(1 - level) / 2, (1 + level) / 2])
     return Interval(centre, float(lo), float(hi), level)
+
+
+def map_difference(
+    truths: VidTruths,
+    a: VidAnswers,
+    b: VidAnswers,
+    rules: VidRules,
+    seed: int = 0,
+    draws: int = DRAWS,
+    level: float = LEVEL,
+) -> Difference:
+    """map50 of `a` minus that of `b`, both scored on the same drawn clips."""
+    centre = [mean(score_vid(truths, answers, rules, ranges=False).ap) for answers in (a, b)]
+    gap = map_draws(truths, a, rules, seed, draws) - map_draws(truths, b, rules, seed, draws)
+    gap = gap[~np.isnan(gap)]
+    lo, hi = np.quantile(gap, [(1 - level) / 2, (1 + level) / 2])
+    interval = Interval(centre[0] - centre[1], float(lo), float(hi), level)
+    other = min(float(np.mean(gap <= 0)), float(np.mean(gap >= 0)))
+    return Difference(interval, len(truths.lengths), min(1.0, 2 * other))
+
+
+def map_draws(
+    truths: VidTruths, answers: VidAnswers, rules: VidRules, seed: int, draws: int
+) -> Floats:
+    """map50 on clips drawn with replacement (draws,), NaN for a draw without objects."""
+    answers = kept(answers, rules)
+    counts = drawn_clips(len(truths.lengths), seed, draws)
+    drawn = np.array(list(_drawn(truths, answers, rules, counts))).reshape(-1, draws)
+    known = ~np.isnan(drawn)
+    sums = np.where(known, drawn, 0.0).sum(axis=0)
+    return np.where(known.any(axis=0), sums / np.maximum(known.sum(axis=0), 1), np.nan)
 
 
 def _drawn(

@@ -29,9 +29,13 @@ def initial_offsets(align: AlignName, locations: int) -> Tensor:
     return torch.randn(locations, 2) if align == "gaussian" else square(REACH).float()
 
 
-def small(layer: nn.Conv2d) -> nn.Conv2d:
-    """Draw weights from N(0, 0.01), zero bias: the start of every new layer."""
-    nn.init.normal_(layer.weight, std=0.01)
+def small(layer: nn.Conv2d, width: float = 1.0) -> nn.Conv2d:
+    """Draw weights from N(0, 0.01), zero bias: the published start of every new layer.
+
+    A network of another width sums over so many times the channels: its weights are larger by the
+    root of that, or its answers would start far smaller than the published ones.
+    """
+    nn.init.normal_(layer.weight, std=0.01 / width**0.5)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
     return layer
@@ -50,7 +54,7 @@ class FeatureAlign(nn.Module):
         self.align = align
         self.names = [f"embedding_conv_feat_{side}_{suffix}" for side in ("oldkey", "newkey")]
         for name in self.names:
-            self.add_module(name, small(nn.Conv2d(channels, self.embedded, 1)))
+            self.add_module(name, small(nn.Conv2d(channels, self.embedded, 1), width))
 
     def forward(
         self, features: Tensor, target: Tensor, offsets: Tensor, norm: NormName = "softmax"
@@ -105,7 +109,7 @@ class Quality(nn.Module):
         sizes = ((channels, first, 1), (first, second, 3), (second, 1, 3))
         self.names = [f"quality_conv{i}_{suffix}" for i in (1, 2, 3)]
         for name, (source, filters, kernel) in zip(self.names, sizes, strict=True):
-            self.add_module(name, small(nn.Conv2d(source, filters, kernel, 1, kernel // 2)))
+            self.add_module(name, small(nn.Conv2d(source, filters, kernel, 1, kernel // 2), width))
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """Mix a and b, each (n, c, h, w)."""
@@ -122,9 +126,9 @@ class Transform(nn.Module):
     def __init__(self, channels: int, width: float) -> None:
         super().__init__()
         inner = scaled(256, width)
-        self.low2high_conv1 = small(nn.Conv2d(channels, inner, 1))
-        self.low2high_conv2 = small(nn.Conv2d(inner, inner, 3, 1, 1))
-        self.low2high_conv3 = small(nn.Conv2d(inner, channels, 3, 1, 1))
+        self.low2high_conv1 = small(nn.Conv2d(channels, inner, 1), width)
+        self.low2high_conv2 = small(nn.Conv2d(inner, inner, 3, 1, 1), width)
+        self.low2high_conv3 = small(nn.Conv2d(inner, channels, 3, 1, 1), width)
 
     def forward(self, low: Tensor) -> Tensor:
         """Low features (n, c, h, w), the same shape."""

@@ -1,13 +1,14 @@
 """Fitting detectors on R-FCN's heads: one frame, a keyframe and a frame, or two and a frame.
 
-Dai et al., R-FCN, 2016; Zhu et al., Deep Feature Flow, 2017; Jiang et al., LSTS, 2020; numbers of
-msracver/Deep-Feature-Flow (config.py, core/loader.py) and jiangzhengkai/LSTS (core/loader.py).
+Dai et al., R-FCN, 2016; Zhu et al., Deep Feature Flow, 2017; Jiang et al., LSTS, 2020; Zhu et al.,
+FGFA, 2017; numbers of msracver/Deep-Feature-Flow (config.py, core/loader.py), jiangzhengkai/LSTS
+(core/loader.py) and msracver/Flow-Guided-Feature-Aggregation (lib/utils/image.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from torch.optim import SGD, Optimizer
 from vbench.core.boxes import Boxes, Ints, is_present, to_corners
 from vbench.core.clip import Clip
 from vbench.core.errors import VBenchError
-from vbench.nn.rfcn import BOX_STDS, RPN_STDS
+from vbench.nn.rfcn import BOX_STDS, RPN_STDS, HeadMaps
 from vbench.nn.rpn import ProposalRule
 from vbench.train.detection_losses import (
     hard_region_loss,
@@ -37,7 +38,9 @@ DROP_AFTER, DROP = 2 / 3, 0.1
 DFF_BEFORE = (0, 9)
 LSTS_BEFORE = ((0, 9), (10, 14))
 MIDDLE_BEFORE = ((-4, 5), (6, 10))
-
+# How far off FGFA's two other frames are, on either side.
+FARTHEST = 9
+KeysAt = Literal["first", "middle", "around"]
 
 # What published weights keep, besides the norms.
 KEPT = ("trunk.resnet.conv1.", "trunk.resnet.res2")
@@ -48,6 +51,14 @@ class Annotated(NamedTuple):
 
     boxes: Boxes
     labels: Ints
+
+
+class Seen(NamedTuple):
+    """Features (1, c, h, w) to find the objects of a frame in, the size (w, h) and scale it had."""
+
+    features: Tensor
+    size: tuple[int, int]
+    scale: float
 
 
 class DetectionRecipe:
@@ -120,30 +131,44 @@ class DetectionRecipe:
         return found
 
     def _sample_loss(self, rng: Generator) -> Tensor:
-        clip = self.clips[int(rng.integers(len(self.clips)))]
-        middle = getattr(self.detector, "key_position", "first") == "middle"
-        indices = drawn_frames(rng, len(clip), self.detector.frames_a_sample, middle)
+        number = int(rng.integers(len(self.clips)))
+        clip = self.clips[number]
+        keys: KeysAt = getattr(self.detector, "key_position", "first")
+        indices = drawn_frames(rng, len(clip), self.detector.frames_a_sample, keys)
         mirrored = bool(rng.integers(2))
+        seen = self._seen(number, indices, mirrored)
+        objects = annotated(clip, indices[-1])
+        truth = corners_of(objects.boxes, seen.scale, seen.size[0], mirrored).to(seen.features)
+        labels = torch.from_numpy(objects.labels).to(truth.device)
+        return self._heads_loss(seen.features, seen.size, truth, labels, rng)
+
+    def _seen(self, clip: int, indices: Sequence[int], mirrored: bool) -> Seen:
+        """What the network makes of the frames of a sample; of equal ones the same tensor."""
+        images, scale = self._images(clip, indices, mirrored)
+        last = images[-1]
+        return Seen(self.module.joint(images), (last.shape[3], last.shape[2]), scale)
+
+    def _images(
+        self, clip: int, indices: Sequence[int], mirrored: bool
+    ) -> tuple[list[Tensor], float]:
         images: dict[int, Tensor] = {}
         scale = 1.0
         for index in indices:
             if index not in images:
-                prepared = self.detector.prepare(clip.frames[index])
+                prepared = self.detector.prepare(self.clips[clip].frames[index])
                 scale = prepared.scale
-                tensor = prepared.tensor
-                images[index] = tensor.flip(3) if mirrored else tensor
-        objects = annotated(clip, indices[-1])
-        image = images[indices[-1]]
-        truth = corners_of(objects.boxes, scale, image.shape[3], mirrored).to(image)
-        labels = torch.from_numpy(objects.labels).to(image.device)
-        features = self.module.joint([images[index] for index in indices])
-        return self._heads_loss(features, (image.shape[3], image.shape[2]), truth, labels, rng)
+                images[index] = prepared.tensor.flip(3) if mirrored else prepared.tensor
+        return [images[index] for index in indices], scale
 
     def _heads_loss(
         self, features: Tensor, size: tuple[int, int], truth: Tensor, labels: Tensor, rng: Generator
     ) -> Tensor:
-        heads = self.detector.network.heads
-        maps = heads(features)
+        return self._maps_loss(self.module.heads(features), size, truth, labels, rng)
+
+    def _maps_loss(
+        self, maps: HeadMaps, size: tuple[int, int], truth: Tensor, labels: Tensor, rng: Generator
+    ) -> Tensor:
+        heads = self.module.heads
         scores, deltas = heads.rpn_rows(maps, 0)
         targets = proposal_targets(heads.all_anchors(maps), truth, size, rng)
         loss = proposal_loss(scores, deltas, targets, deltas.new_tensor(RPN_STDS))
@@ -155,18 +180,24 @@ class DetectionRecipe:
         return loss + hard_region_loss(scores, deltas, wanted, deltas.new_tensor(BOX_STDS))
 
 
-def drawn_frames(rng: Generator, length: int, count: int, middle: bool = False) -> tuple[int, ...]:
+def drawn_frames(
+    rng: Generator, length: int, count: int, keys: KeysAt = "first"
+) -> tuple[int, ...]:
     """Frames of a sample, keyframes in order, then the one that is learnt from.
 
-    Keyframes stand where they would be found when frames come one by one, or for `middle` where
-    segments have theirs in the middle. Those outside the clip are its first or last frame.
+    Keyframes stand where they would be found when frames come one by one, for `middle` where
+    segments have theirs in the middle, for `around` anywhere near. Those outside the clip are its
+    first or last frame.
     """
     last = int(rng.integers(length))
     if count == 1:
         return (last,)
     if count == 2:
         return max(0, last - int(rng.integers(DFF_BEFORE[0], DFF_BEFORE[1] + 1))), last
-    new_before, old_before = MIDDLE_BEFORE if middle else LSTS_BEFORE
+    if keys == "around":
+        steps = rng.choice(2 * FARTHEST + 1, 2, replace=False) - FARTHEST
+        return (*(min(max(0, last + int(step)), length - 1) for step in steps), last)
+    new_before, old_before = MIDDLE_BEFORE if keys == "middle" else LSTS_BEFORE
     new, old = (
         min(max(0, last - int(rng.integers(low, high + 1))), length - 1)
         for low, high in (new_before, old_before)
