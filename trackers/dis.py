@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vbench.core.boxes import Boxes, Floats, Image, is_present
+from vbench.core.boxes import Bools, Boxes, Floats, Image, is_present
 from vbench.core.errors import VBenchError
 from vbench.core.roles import Propagated, Work, WorkTable
 
@@ -90,6 +90,19 @@ class DenseFlow:
     def seat(self, boxes: Boxes) -> None:
         """Carry `boxes` (n, 4) next; absent rows leave things as they are."""
         self.boxes = np.where(is_present(boxes)[:, None], boxes, self.boxes)
+
+    joins = True
+
+    def join(self, frame: Image, boxes: Boxes) -> None:
+        """Take `boxes` (n, 4) of the last frame as well."""
+        if len(getattr(self, "boxes", ())):
+            self.boxes = np.concatenate([self.boxes, boxes])
+        else:
+            self.anchor(frame, boxes)
+
+    def keep(self, kept: Bools) -> None:
+        """Drop the others."""
+        self.boxes = self.boxes[kept]
 
     def work(self) -> WorkTable:
         """All iterations of all patches: their pixels between pixels (4) and the mismatch (2).

@@ -38,6 +38,8 @@ ROUNDING = 1e-5
 class FullTemplate(TemplateMatching):
     """The propagator; belief is the correlation coefficient at the peak, at least 0."""
 
+    learned = ("mean", "spectra", "energy")
+
     def __init__(self, device: str = "cpu") -> None:
         self.device = device
 

@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vbench.core.boxes import Box, Boxes, Floats, Image, absent, areas, is_present
+from vbench.core.boxes import Bools, Box, Boxes, Floats, Image, absent, areas, is_present
 from vbench.core.errors import ClipFailed
 from vbench.core.roles import Estimate, Propagated, Work, WorkTable
 
@@ -206,10 +206,22 @@ class KcfPropagator:
 
     def anchor(self, frame: Image, boxes: Boxes) -> None:
         """Learn every box (n, 4) of the keyframe anew."""
-        self._filters = [None] * len(boxes)
+        self._filters = []
+        self.join(frame, boxes)
+
+    joins = True
+
+    def join(self, frame: Image, boxes: Boxes) -> None:
+        """Learn these boxes (n, 4) as well."""
+        learnt: list[Kcf | None] = [None] * len(boxes)
         for row in np.flatnonzero(is_present(boxes) & (areas(boxes) > 0)):
-            found = self._filters[row] = self._make()
+            found = learnt[row] = self._make()
             found.start(frame, boxes[row])
+        self._filters += learnt
+
+    def keep(self, kept: Bools) -> None:
+        """Drop the filters of the others."""
+        self._filters = [self._filters[row] for row in np.flatnonzero(kept)]
 
     def propagate(self, frame: Image) -> Propagated:
         """Track every object for itself."""

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vbench.core.boxes import Boxes, Floats, Image, centres, from_centres, is_present
+from vbench.core.boxes import Bools, Boxes, Floats, Image, centres, from_centres, is_present
 from vbench.core.errors import VBenchError
 from vbench.core.roles import Propagated, Work, WorkTable
 
@@ -67,6 +67,19 @@ class LucasKanade:
     def seat(self, boxes: Boxes) -> None:
         """Follow from `boxes` (n, 4) next; absent rows leave things as they are."""
         self.boxes = np.where(is_present(boxes)[:, None], boxes, self.boxes)
+
+    joins = True
+
+    def join(self, frame: Image, boxes: Boxes) -> None:
+        """Take `boxes` (n, 4) of the last frame as well."""
+        if len(getattr(self, "boxes", ())):
+            self.boxes = np.concatenate([self.boxes, boxes])
+        else:
+            self.anchor(frame, boxes)
+
+    def keep(self, kept: Bools) -> None:
+        """Drop the others."""
+        self.boxes = self.boxes[kept]
 
     def work(self) -> WorkTable:
         """Both ways, with all iterations, on all levels: products for each pixel of a window.

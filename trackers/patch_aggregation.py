@@ -111,6 +111,8 @@ def match(search: Tensor, kernels: Tensor, taps: Sequence[Tensor], stride: int) 
 class PatchAggregation(TemplateMatching):
     """The propagator; `stride` is that of the correlation: 1 as released, 2 as counted."""
 
+    learned = ("mean", "kernels")
+
     def __init__(self, stride: int = 2, device: str = "cpu") -> None:
         if stride not in (1, 2):
             raise VBenchError(f"patch-aggregation[stride={stride}]: give 1 or 2")

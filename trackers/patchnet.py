@@ -54,6 +54,8 @@ class PatchNet(TemplateMatching):
         weights: trained ones, or None for the structural ones that training starts from.
     """
 
+    learned = ("kernels", "kernel_norms")
+
     def __init__(
         self,
         align_corners: bool = False,
@@ -71,6 +73,7 @@ class PatchNet(TemplateMatching):
         self.align_corners, self.score, self.device = align_corners, score, device
         self.follows = prior == "previous"
         self.resp_size, self.search_px = resp_size, search_px(resp_size)
+        self.joins = not batch_coupled
         self.network = patch_network(weights, device, grouped, batch_coupled)
         self.sparse = None if dense else SparsePatchNet.of(self.network)
 

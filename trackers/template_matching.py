@@ -7,10 +7,13 @@ box (for 7 response cells), centred on the prior: the last answer, or where the 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
+import torch
 
 from vbench.core.boxes import (
+    Bools,
     Box,
     Boxes,
     Floats,
@@ -37,6 +40,9 @@ class TemplateMatching(ABC):
     """
 
     follows = True
+    joins = True
+    # What `learn` keeps, first index the object.
+    learned: tuple[str, ...] = ()
 
     @abstractmethod
     def learn(self, frame: Image, corners: Boxes) -> None:
@@ -61,6 +67,30 @@ class TemplateMatching(ABC):
         self.corners = to_corners(boxes[self.present])
         if len(self.corners):
             self.learn(frame, self.corners)
+
+    def join(self, frame: Image, boxes: Boxes) -> None:
+        """Take the templates of these boxes (n, 4) as well."""
+        none = np.zeros(0, np.bool_)
+        present = getattr(self, "present", none)
+        earlier = self._objects() if len(present) else {}
+        self.anchor(frame, boxes)
+        later = self._objects()
+        self.present = np.concatenate([present, self.present])
+        for name, values in earlier.items():
+            more = later.get(name)
+            setattr(self, name, values if more is None else _together(values, more))
+
+    def keep(self, kept: Bools) -> None:
+        """Drop the templates of the others."""
+        rows = np.flatnonzero(kept[self.present])
+        for name, values in self._objects().items():
+            setattr(self, name, values[rows])
+        self.present = self.present[kept]
+
+    def _objects(self) -> dict[str, Any]:
+        """What is kept of the objects that are present; nothing where there are none."""
+        names = ("corners", *self.learned) if len(self.corners) else ()
+        return {name: getattr(self, name) for name in names}
 
     def propagate(self, frame: Image) -> Propagated:
         """Find every object; belief is NaN for absent ones."""
@@ -100,6 +130,10 @@ class FirstFrameTemplate(TemplateMatching):
         """The template at the start, the match on every frame."""
         learn, match = self.costs()
         return {"start": [learn], "track": [match]}
+
+
+def _together(a: Any, b: Any) -> Any:
+    return np.concatenate([a, b]) if isinstance(a, np.ndarray) else torch.cat([a, b])
 
 
 def in_turns(n: int) -> list[slice]:

@@ -20,7 +20,9 @@ from vbench.core.clip import Clip, Objects
 from vbench.core.errors import NotReady
 from vbench.core.frames import ChosenFrames
 from vbench.core.suite import Suite
+from vbench.cost.unit_costs import UnitCosts
 from vbench.run.bench import Order, run
+from vbench.run.chains import last_frames
 from vbench.run.compose import plan
 from vbench.run.replay import Carried
 from vbench.run.sweep import keyframe_interval
@@ -65,6 +67,30 @@ def ratio(suite: Suite, text: str, finder: WeightsFinder, kept: int = 1_000_000)
         return 1 + seconds_of(suite, others, finder, Path(folder) / "run", kept) / one
 
 
+def limit(suite: Suite, text: str, finder: WeightsFinder) -> float:
+    """The ratio by multiply-accumulates alone: what all ways of a sweep execute, and one pass."""
+    base, *others = keyframe_interval([text], INTERVALS).methods
+    with tempfile.TemporaryDirectory() as folder:
+        found, where = [plan(name) for name in (base, others[0])], RunFolder(Path(folder))
+        run(Order(suite, found, reuse=True), where, lambda _, name: finder.weights_for(name))
+        manifest = where.read()
+        costs = UnitCosts.from_json(manifest.methods[others[0]].costs)
+        record = where.trace(manifest.methods[base], suite.clips[0].name)
+    assert record is not None
+    ends = last_frames([plan(name).policy for name in others], len(record))
+    steps = np.where(ends >= 0, ends - np.arange(len(record)), 0)
+    objects = float((steps * record.objects).sum())
+    anchors = float(record.objects[ends >= 0].sum())
+    detector = UnitCosts.from_json(manifest.methods[base].costs).key.per_call
+    carried = steps.sum() * costs.inter.per_call + objects * costs.inter.per_object
+    carried += anchors * costs.key.per_object
+    print(
+        f"  {steps.sum() / len(record):.1f} steps a frame with {objects / len(record):.1f} objects,"
+        f" {carried / len(record) / 1e6:.0f} MMAC; one detection {detector / 1e6:.0f} MMAC"
+    )
+    return 1 + carried / len(record) / detector if detector else float("nan")
+
+
 def cases() -> Iterator[tuple[Suite, str]]:
     """A suite of one clip with a method to sweep."""
     rendered = catalogue.open_suite("synth-vid", None, None).only(["pan"])
@@ -82,7 +108,7 @@ def cases() -> Iterator[tuple[Suite, str]]:
 
 
 def main() -> None:
-    """Print the ratio of ten intervals to one, with and without recalling what was carried."""
+    """Print the ratio of ten intervals to one, with and without carrying together and recalling."""
     data = os.environ.get("VBENCH_TEST_DATA")
     finder = WeightsFinder((Path(data) / "weights",) if data else ())
     for suite, text in cases():
@@ -92,6 +118,7 @@ def main() -> None:
             print(f"{text}: {error}", file=sys.stderr)
             continue
         print(f"{text:36} {recalled:6.2f} x one pass ({anew:.2f} x without recalling)")
+        print(f"  by multiply-accumulates alone {limit(suite, text, finder):.2f} x")
 
 
 if __name__ == "__main__":

@@ -14,12 +14,13 @@ import numpy as np
 from vbench import __version__
 from vbench.core.clip import Clip
 from vbench.core.errors import VBenchError
-from vbench.core.policy import Budget
+from vbench.core.policy import Budget, Policy
 from vbench.core.roles import Recorded
 from vbench.core.suite import Suite
 from vbench.core.trace import Trace
 from vbench.cost.device import device_label
 from vbench.run.budget import as_found, within_budget
+from vbench.run.chains import answered_unseen
 from vbench.run.compose import Composed, Plan, WeightsFor, check, compose
 from vbench.run.loop import run_clip
 from vbench.run.replay import Carried, replaying, with_seconds_of, with_stated_seconds
@@ -27,7 +28,7 @@ from vbench.run.restarted import RESTARTS, run_restarted
 from vbench.run.shards import Answer, Shards
 from vbench.run.stepper import DetectorStepper
 from vbench.run.surroundings import machine, packages, working_commit
-from vbench.run.tally import memory_mb, parameters_m, unit_costs
+from vbench.run.tally import Tallies, memory_mb
 from vbench.run.watch import MethodWatch
 from vbench.store.files import locked
 from vbench.store.run_folder import Manifest, MethodRecord, RunFolder, content_key
@@ -58,6 +59,11 @@ class Order:
     shards: Shards | None = None
     carried: Carried = field(default_factory=Carried, compare=False)
 
+    def policies_of(self, composed: Composed) -> list[Policy]:
+        """All policies under which this method is ordered."""
+        owner = composed.carrier
+        return [plan.policy for plan in self.plans if plan.carrier == owner]
+
 
 @dataclass
 class Listener:
@@ -79,6 +85,7 @@ class Outcome:
     ran: int = 0
     kept: int = 0
     failed: dict[tuple[str, str], str] = field(default_factory=dict)
+    tallies: Tallies = field(default_factory=Tallies)
 
 
 def run(
@@ -115,7 +122,7 @@ def _run_method(
     before = time.perf_counter()
     composed = compose(plan, weights_for, device=order.device, seed=order.seed)
     set_threads(composed.threads or order.threads)
-    record = _record(composed, order, outcome.manifest, time.perf_counter() - before)
+    record = _record(composed, order, outcome, time.perf_counter() - before)
     outcome.manifest.methods[name] = record
     todo = list(_todo(order, folder, record, heard))
     outcome.kept += len(order.suite.clips) - len(todo)
@@ -124,7 +131,8 @@ def _run_method(
             earlier = [] if order.again == "always" else record.devices
             record.devices = sorted({*earlier, device_label(outcome.manifest.machine)})
         # Counting and the first call warm the model up, so that no clip pays for it.
-        record.costs = unit_costs(composed.stepper).to_json()
+        tally = outcome.tallies.costs_of(composed.carrier, composed.stepper)
+        record.costs = tally.to_json()
         folder.write(outcome.manifest)
     with MethodWatch(record, order.device if order.timing else None) as watch:
         for clip, made in _answers(order, folder, outcome.manifest, composed, todo, heard):
@@ -218,8 +226,8 @@ def timed_clip(
     now = synchronised(order.device).now
     stepper = composed.stepper
     if base is not None and isinstance(stepper, DetectorStepper):
-        owner = str(replace(composed.method, policy=None))
-        stepper = replaying(stepper, base, order.carried.of(owner), now)
+        stepper = replaying(stepper, base, order.carried.of(composed.carrier), now)
+        clip = answered_unseen(order.policies_of(composed), composed.policy, stepper, clip, base)
     if order.protocol in RESTARTS:
         return run_restarted(
             stepper, composed.policy, clip, now, order.protocol, order.fps  # type: ignore[arg-type]
@@ -290,7 +298,7 @@ def _is_timed(folder: RunFolder, record: MethodRecord, clip: Clip) -> bool:
 
 
 def _record(
-    composed: Composed, order: Order, manifest: Manifest, load_seconds: float
+    composed: Composed, order: Order, outcome: Outcome, load_seconds: float
 ) -> MethodRecord:
     weights = digests(composed)
     key = content_key(
@@ -306,7 +314,7 @@ def _record(
         # What a budget stands for depends on the clips.
         | ({"clips": order.suite.digest} if isinstance(composed.policy, Budget) else {})
     )
-    known = manifest.methods.get(composed.name)
+    known = outcome.manifest.methods.get(composed.name)
     if known is not None and known.key == key:
         known.load_seconds = load_seconds
         return known
@@ -319,7 +327,7 @@ def _record(
         weights=weights,
         projected=(order.reuse and composed.task == "vid" and composed.stepper.has_cheap_half)
         or isinstance(composed.stepper.parts()[0], Recorded),
-        params_m=parameters_m(composed.stepper),
+        params_m=outcome.tallies.parameters_of(composed.carrier, composed.stepper),
         load_seconds=load_seconds,
     )
 

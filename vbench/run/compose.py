@@ -44,6 +44,11 @@ class Composed:
         """The method string with its policy, as it stands in tables."""
         return str(self.method)
 
+    @property
+    def carrier(self) -> str:
+        """The method string without its policy: what carries objects alike under all of them."""
+        return str(replace(self.method, policy=None))
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -55,6 +60,11 @@ class Plan:
     propagator: Part | None
     posts: tuple[Part, ...]
     policy: Policy
+
+    @property
+    def carrier(self) -> str:
+        """The method string without its policy."""
+        return str(replace(self.method, policy=None))
 
     @property
     def weights(self) -> dict[str, str]:

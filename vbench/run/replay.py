@@ -165,13 +165,17 @@ def replaying(
 
 
 def with_seconds_of(record: Trace, replayed: Trace, propagator: object = None) -> Trace:
-    """Add the seconds of the detector, where it would have run, and of what was recalled."""
+    """Add the seconds of the detector, where it would have run, and of what was recalled.
+
+    Decoding took what it took when the detector ran: a replay may do without the frames.
+    """
     ran = replayed.kind != Kind.INTER
     seconds: Floats = replayed.seconds + np.where(ran, record.seconds, 0.0)
     cheap = replayed.cheap_seconds
     if isinstance(propagator, Recalling):
         seconds, cheap = seconds + propagator.owed[:, 0], cheap + propagator.owed[:, 1]
-    return replace(replayed, seconds=seconds, cheap_seconds=cheap)
+    decoding = record.decode_seconds
+    return replace(replayed, seconds=seconds, cheap_seconds=cheap, decode_seconds=decoding)
 
 
 def with_stated_seconds(model: Any, trace: Trace) -> Trace:

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
 from vbench.cost import unit_costs as prices
 from vbench.cost.unit_costs import UnitCosts
 from vbench.run.stepper import Stepper
 from vbench.run.tuning import networks_of
+
+
+@dataclass
+class Tallies:
+    """What was counted of the methods of a run: no policy changes it, so it is counted once."""
+
+    costs: dict[str, UnitCosts] = field(default_factory=dict)
+    parameters: dict[str, float | None] = field(default_factory=dict)
+
+    def costs_of(self, carrier: str, stepper: Stepper) -> UnitCosts:
+        """Unit costs of a method, `carrier` its name without a policy."""
+        if carrier not in self.costs:
+            self.costs[carrier] = unit_costs(stepper)
+        return self.costs[carrier]
+
+    def parameters_of(self, carrier: str, stepper: Stepper) -> float | None:
+        """As `parameters_m`."""
+        if carrier not in self.parameters:
+            self.parameters[carrier] = parameters_m(stepper)
+        return self.parameters[carrier]
 
 
 def unit_costs(stepper: Stepper) -> UnitCosts:

@@ -1,0 +1,172 @@
+"""Objects of many keyframes carried together: byte for byte, and second for second, as alone."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.contract.models import BOX, built, frame, plain_names
+from tests.run.scripted import Carrier, Sightings, clip
+from vbench.core.policy import Decay, Every, Fixed, FixedMiddle, Online
+from vbench.core.roles import Joining, Placed, Propagated
+from vbench.core.trace import Kind
+from vbench.cost.stopwatch import FakeClock
+from vbench.run.chains import Unseen, answered_unseen, last_frames
+from vbench.run.loop import run_clip
+from vbench.run.replay import Carried, replaying, with_seconds_of
+from vbench.run.stepper import DetectorStepper
+
+COUNTS = [3, 1, 0, 2, 2, 3, 1, 4, 2, 0, 2, 3]
+N = len(COUNTS)
+POLICIES = st.lists(
+    st.builds(Fixed, st.integers(1, 14)) | st.builds(Decay, st.integers(2, 9), st.just(0.5)),
+    min_size=1, max_size=5,
+)  # fmt: skip
+
+
+class Drifter:
+    """Carries every object a pixel further a frame; a call takes 2 s and an object 3 s."""
+
+    joins = True
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.shown: list[int] = []
+
+    def anchor(self, frame, boxes) -> None:
+        self.boxes = np.zeros((0, 4))
+        self.join(frame, boxes)
+
+    def join(self, frame, boxes) -> None:
+        self.clock.seconds += 0.5
+        self.shown.append(int(frame[0, 0, 0]))
+        self.boxes = np.concatenate([getattr(self, "boxes", boxes[:0]), boxes])
+
+    def keep(self, kept) -> None:
+        self.boxes = self.boxes[kept]
+
+    def propagate(self, frame) -> Propagated:
+        self.clock.seconds += 2 + 3 * len(self.boxes)
+        self.shown.append(int(frame[0, 0, 0]))
+        self.boxes = self.boxes + [1.0, 0, 0, 0]
+        return Propagated(self.boxes.copy(), self.boxes[:, 0] / 100)
+
+
+class Slow(Sightings):
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(COUNTS)
+        self.clock = clock
+
+    def detect(self, frame):
+        self.clock.seconds += 7
+        return super().detect(frame)
+
+
+def run(stepper, policy, clock, of=None):
+    return run_clip(stepper, policy, of or clip(N), clock.now)
+
+
+def recorded():
+    clock = FakeClock(0)
+    return run(DetectorStepper(Slow(clock)), Every(), clock)
+
+
+def together(policies):
+    """The traces of a sweep, and the frames that its propagator was shown."""
+    clock, record, carried = FakeClock(0), recorded(), Carried()
+    made, drifter = [], Drifter(clock)
+    for policy in policies:
+        stepper = DetectorStepper(Slow(clock), drifter)
+        stepper = replaying(stepper, record, carried, clock.now)
+        known = answered_unseen(policies, policy, stepper, clip(N), record)
+        assert isinstance(known.frames, Unseen)
+        trace = run(stepper, policy, clock, known)
+        made.append(with_seconds_of(record, trace, stepper.propagator))
+    return made, drifter.shown
+
+
+@given(POLICIES)
+def test_traces_are_those_of_running_each_policy_for_real(policies) -> None:
+    for policy, found in zip(policies, together(policies)[0], strict=True):
+        clock = FakeClock(0)
+        real = run(DetectorStepper(Slow(clock), Drifter(clock)), policy, clock)
+        for name in ("kind", "objects", "carried", "belief", "boxes", "scores", "labels"):
+            assert getattr(real, name).tobytes() == getattr(found, name).tobytes(), name
+        keys = found.kind != Kind.INTER
+        assert found.seconds[keys] == pytest.approx(real.seconds[keys])
+
+
+def test_seconds_agree_exactly_where_calls_differ_in_their_number_of_objects() -> None:
+    policies = [Fixed(2), Fixed(3), Fixed(5), Fixed(12)]
+    for policy, found in zip(policies, together(policies)[0], strict=True):
+        clock = FakeClock(0)
+        real = run(DetectorStepper(Slow(clock), Drifter(clock)), policy, clock)
+        assert found.seconds == pytest.approx(real.seconds)
+        assert found.cheap_seconds == pytest.approx(real.cheap_seconds)
+
+
+def test_every_frame_is_shown_once_however_many_policies_there_are() -> None:
+    policies = [Fixed(2), Fixed(3), Decay(4, 0.5), Fixed(12), Fixed(30)]
+    _, shown = together(policies)
+    keys = {t for k in (2, 3, 4, 12) for t in range(0, N, k)}
+    assert len(shown) == (N - 1) + len(keys)
+
+
+def test_how_far_objects_are_carried() -> None:
+    assert last_frames([Fixed(3)], 8).tolist() == [2, -1, -1, 5, -1, -1, 7, -1]
+    assert last_frames([Fixed(3), Fixed(2)], 8).tolist() == [2, -1, 3, 5, 5, -1, 7, -1]
+    assert last_frames([Fixed(9)], 4).tolist() == [3, -1, -1, -1]
+
+
+@pytest.mark.parametrize("policy", [Online(0.5, 4), FixedMiddle(4), Every()])
+def test_policies_whose_keyframes_are_not_known_see_the_frames(policy) -> None:
+    clock, record = FakeClock(0), recorded()
+    stepper = replaying(DetectorStepper(Slow(clock), Drifter(clock)), record, Carried(), clock.now)
+    of = clip(N)
+    assert answered_unseen([policy], policy, stepper, of, record) is of
+
+
+def test_a_propagator_that_cannot_join_and_a_full_memory_see_the_frames() -> None:
+    clock, record, of = FakeClock(0), recorded(), clip(N)
+    for propagator, carried in (
+        (Carrier([0.9] * N), Carried()),
+        (Drifter(clock), Carried(limit=5)),
+    ):
+        stepper = replaying(DetectorStepper(Slow(clock), propagator), record, carried, clock.now)
+        assert answered_unseen([Fixed(4)], Fixed(4), stepper, of, record) is of
+
+
+@pytest.fixture(scope="module", params=plain_names("propagators"))
+def propagator(request):
+    found = built("propagators", request.param)
+    if isinstance(found, Placed) or not isinstance(found, Joining):
+        pytest.skip("carries the objects of one keyframe at a time")
+    return found
+
+
+LATER = np.array([[60.0, 40, 40, 30], [10.0, 60, 30, 30], [70.0, 12, 22, 40]])
+
+
+def test_objects_that_join_later_go_where_they_would_go_alone(propagator) -> None:
+    """Byte for byte, and those that were there before as well."""
+    first = np.array([BOX, [20.0, 20, 24, 30], [np.nan] * 4, [110.0, 80, 30, 30]])
+
+    def alone(boxes, start, shifts):
+        propagator.anchor(frame(start), boxes.copy())
+        return [propagator.propagate(frame(s)) for s in shifts]
+
+    early, late = alone(first, 0.0, [2.0, 4.0, 6.0]), alone(LATER, 2.0, [4.0, 6.0])
+    propagator.anchor(frame(0.0), np.zeros((0, 4)))
+    propagator.join(frame(0.0), first.copy())
+    found = [propagator.propagate(frame(2.0))]
+    propagator.join(frame(2.0), LATER.copy())
+    found.append(propagator.propagate(frame(4.0)))
+    kept = np.array([True, False, True, True, False, True, True])
+    propagator.keep(kept)
+    found.append(propagator.propagate(frame(6.0)))
+    for part in (0, 1):
+        assert found[0][part].tobytes() == early[0][part].tobytes()
+        both = np.concatenate([early[1][part], late[0][part]])
+        assert found[1][part].tobytes() == both.tobytes()
+        both = np.concatenate([early[2][part], late[1][part]])
+        assert found[2][part].tobytes() == both[kept].tobytes()

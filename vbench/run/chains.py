@@ -1,0 +1,202 @@
+"""Objects of the keyframes of several policies, carried together frame by frame.
+
+Which frames are keyframes under `fixed:k` and `decay:k` is known beforehand, and so is how far the
+objects of each are carried. One pass over a clip then carries all that some policy wants, in one
+call a frame; policies are answered from it without a look at the frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from vbench.core.boxes import Boxes, Floats, Image, Ints
+from vbench.core.clip import Clip
+from vbench.core.policy import Decay, Fixed, Policy
+from vbench.core.roles import Joining, Propagated, TrackPost
+from vbench.core.trace import Trace
+from vbench.run.replay import Recalling
+from vbench.run.stepper import DetectorStepper
+
+Now = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """Frames of which nothing but the size (w, h) is asked; their pixels are black."""
+
+    length: int
+    size: tuple[int, int]
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, index: int) -> Image:
+        black: Image = np.broadcast_to(np.uint8(0), (self.size[1], self.size[0], 3))
+        return black
+
+
+def answered_unseen(
+    policies: Sequence[Policy], own: Policy, stepper: DetectorStepper, clip: Clip, record: Trace
+) -> Clip:
+    """Return the clip without its pixels, once all that `own` asks of a propagator is known.
+
+    `stepper` replays `record`; what is not known yet is carried now, for all `policies`. The clip
+    comes back as it is where that cannot be: the keyframes of `own` are not known beforehand, or
+    the propagator does not carry the objects of several keyframes at once.
+    """
+    recalling = stepper.propagator
+    if not isinstance(recalling, Recalling) or not _scheduled(own):
+        return clip
+    inner = recalling.propagator
+    links = any(isinstance(post, TrackPost) for post in stepper.posts)
+    if links or not isinstance(inner, Joining) or not inner.joins:
+        return clip
+    if not _known(recalling, clip, last_frames([own], len(clip))):
+        last = last_frames([own, *filter(_scheduled, policies)], len(clip))
+        kept = record.scores >= stepper.floor
+        boxes = [record.boxes[rows][kept[rows]] for rows in record.frame_slices()]
+        if not carry_together(recalling, inner, clip, boxes, last):
+            return clip
+    return replace(clip, frames=Unseen(len(clip), clip.size), known_size=clip.size)
+
+
+def last_frames(policies: Sequence[Policy], frames: int) -> Ints:
+    """The last frame (n,) that the objects of a keyframe here are carried to; -1: no keyframe."""
+    last = np.full(frames, -1, np.int64)
+    for policy in policies:
+        k = policy.interval_max or frames
+        keys = np.arange(0, frames, k)
+        last[keys] = np.maximum(last[keys], np.minimum(keys + k, frames) - 1)
+    return last
+
+
+def carry_together(
+    recalling: Recalling, propagator: Joining, clip: Clip, boxes: Sequence[Boxes], last: Ints
+) -> bool:
+    """Carry the `boxes` (n, 4) of each keyframe as far as `last` says; keep where they went.
+
+    False where that would be more than may be kept, or where the frames differ in size.
+    """
+    carried = recalling.carried
+    wanted = int((last - np.arange(len(last)))[last >= 0].sum())
+    if len(carried.answers) + wanted > carried.limit:
+        return False
+    together = _Together(propagator, recalling.now)
+    for index in range(len(clip)):
+        frame = clip.frames[index]
+        if frame.shape[1::-1] != clip.size:
+            return False
+        together.move(index, frame)
+        if last[index] >= 0:
+            together.begin(index, frame, boxes[index], int(last[index]))
+    for key, seconds in together.anchored.items():
+        carried.anchors[clip.name, key] = seconds
+    for key, index, found, seconds in together.answers():
+        carried.answers[clip.name, key, index] = found, seconds
+    return True
+
+
+class _Way(NamedTuple):
+    """Objects of a keyframe that are carried to the frame `last`."""
+
+    key: int
+    last: int
+    objects: int
+
+
+class _Call(NamedTuple):
+    """All objects carried to a frame in one call, those of each way one after the other."""
+
+    frame: int
+    ways: tuple[_Way, ...]
+    found: Propagated
+    seconds: float
+
+    @property
+    def objects(self) -> int:
+        return len(self.found.boxes)
+
+
+class _Together:
+    """All ways that are open at a frame."""
+
+    def __init__(self, propagator: Joining, now: Now) -> None:
+        self.propagator, self.now = propagator, now
+        self.ways: tuple[_Way, ...] = ()
+        self.calls: list[_Call] = []
+        self.anchored: dict[int, float] = {}
+
+    def move(self, index: int, frame: Image) -> None:
+        """Carry everything to this frame; ways that end here are closed."""
+        if self.ways:
+            before = self.now()
+            found = self.propagator.propagate(frame)  # type: ignore[attr-defined]
+            self.calls.append(_Call(index, self.ways, found, self.now() - before))
+            self._close(index)
+
+    def begin(self, index: int, frame: Image, boxes: Boxes, last: int) -> None:
+        """Open a way for the boxes (n, 4) of this keyframe."""
+        before = self.now()
+        self.propagator.join(frame, boxes)
+        self.anchored[index] = self.now() - before
+        self.ways = (*self.ways, _Way(index, last, len(boxes)))
+        self._close(index)
+
+    def answers(self) -> Iterator[tuple[int, int, Propagated, float]]:
+        """Keyframe, frame, answer and seconds of every way on every frame."""
+        call_seconds, object_seconds = shares(self.calls)
+        for call in self.calls:
+            whole = call_seconds + object_seconds * call.objects
+            end = 0
+            for way in call.ways:
+                rows = slice(end, end := end + way.objects)
+                alone = call_seconds + object_seconds * way.objects
+                seconds = call.seconds * (alone / whole if whole > 0 else 1.0)
+                found = Propagated(call.found.boxes[rows], call.found.belief[rows])
+                yield way.key, call.frame, found, seconds
+
+    def _close(self, index: int) -> None:
+        ending = [way.last <= index for way in self.ways]
+        if any(ending):
+            objects = [way.objects for way in self.ways]
+            self.propagator.keep(np.repeat(np.logical_not(ending), objects))
+            self.ways = tuple(way for way in self.ways if way.last > index)
+
+
+def shares(calls: Sequence[_Call]) -> tuple[float, float]:
+    """Seconds of a call and of an object in it, by a line through the calls' medians.
+
+    What a way would have taken alone is not measured where several went together. Neither is
+    negative; calls that all have as many objects say nothing of the first.
+    """
+    objects = np.array([call.objects for call in calls], np.float64)
+    seconds = np.array([call.seconds for call in calls])
+    counts, sizes = np.unique(objects, return_counts=True)
+    if not len(counts) or not np.isfinite(seconds).all():
+        return 0.0, 1.0
+    middle: Floats = np.array([np.median(seconds[objects == count]) for count in counts])
+    if len(counts) > 1:
+        slope, start = np.polyfit(counts, middle, 1, w=np.sqrt(sizes))
+        if slope > 0 and start >= 0:
+            return float(start), float(slope)
+        if slope <= 0:
+            return 1.0, 0.0
+    return 0.0, 1.0
+
+
+def _scheduled(policy: Policy) -> bool:
+    return type(policy) in (Fixed, Decay)
+
+
+def _known(recalling: Recalling, clip: Clip, last: Ints) -> bool:
+    carried, name = recalling.carried, clip.name
+    keys = np.flatnonzero(last >= 0).tolist()
+    return all((name, key) in carried.anchors for key in keys) and all(
+        (name, key, index) in carried.answers
+        for key in keys
+        for index in range(key + 1, int(last[key]) + 1)
+    )
