@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from vbench.core.clip import Clip
+from vbench.core.errors import VBenchError
 from vbench.core.suite import Card, Suite
 
 from .synth_motion import dashes, ramp, shake, swing, through, wander
@@ -19,6 +20,8 @@ from .synth_split import SPLITS, split_of
 from .synth_take import Take, exposed, moving, standing
 
 SMALL, LARGE = (320, 240), (480, 360)
+
+MOST_SEEDS = 100
 
 Recipe = Callable[[Take], None]
 
@@ -272,13 +275,21 @@ def clip_of(name: str, seed: int, split: str) -> Clip:
     return take.clip(name if split == "test" else f"{split}-{name}")
 
 
-def load(card: Card, argument: str = "", seed: int = 0) -> Suite:
+def load(card: Card, argument: str = "", seed: int = 0, seeds: int = 1) -> Suite:
     """Return the clips of `seed`, those kept for training if `argument` is "train".
+
+    With `seeds` those of so many seeds from there on, other targets and grounds, to learn from;
+    clips after the first seed's carry theirs in their name.
 
     Raises:
         UnknownName: a split that is neither test nor train.
-        VBenchError: a negative seed.
+        VBenchError: a negative seed, or no seed.
     """
     split = split_of(card, argument, seed)
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise VBenchError(f"{card.name}[seeds={seeds}]: give 1 to {MOST_SEEDS}")
     clips = [clip_of(name, seed, split) for name in RECIPES]
+    for other in range(seed + 1, seed + seeds):
+        more = [clip_of(name, other, split) for name in RECIPES]
+        clips += [replace(clip, name=f"{clip.name}-{other}") for clip in more]
     return Suite(replace(card, name=f"{card.name}:{split}") if argument else card, clips)

@@ -11,19 +11,20 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vbench.core.boxes import Box, Floats, Image
 from vbench.core.errors import NotReady
 from vbench.core.roles import Estimate, Weights, Work, WorkTable
 from vbench.nn.crop import context_sides, mean_colour, square_crops, windows_around
 from vbench.nn.onnx_file import load_layers, with_inputs
-from vbench.nn.state import seeded
+from vbench.nn.state import load_into, read_state, seeded
 
-from .nanotrack_network import HeadV1, HeadV3, MobileNet
+from .nanotrack_network import HeadV1, HeadV3, NanoTrackNetwork
 from .proposals import Taste, choose, cosine_window, grid, settle
 
 EXEMPLAR_PX, INSTANCE_PX, STRIDE_PX = 127, 255, 16
+ONNX = ".onnx"
 HEADS: dict[str, type[HeadV1] | type[HeadV3]] = {"v1": HeadV1, "v3": HeadV3}
 # NanoTrack/models/config/configv1.yaml and configv3.yaml.
 TASTES = {"v1": Taste(0.148, 0.462, 0.390), "v3": Taste(0.138, 0.455, 0.348)}
@@ -43,7 +44,9 @@ class NanoTrack:
         device: str = "cpu",
         seed: int = 0,
     ) -> None:
-        self.networks = torch_networks(version, weights, device, seed)
+        # Trained networks have their norms folded into the convolutions.
+        self.trained = weights is not None
+        self.network = nanotrack_network(version, weights, device, seed)
         self.backend = backend
         self.files = published(weights)
         self.sessions: Sessions | None = None
@@ -87,7 +90,7 @@ class NanoTrack:
 
     def work(self) -> WorkTable:
         """The backbone on each crop, the head on each frame."""
-        backbone, head = self.networks.backbone, self.networks.head
+        backbone, head = self.network.backbone, self.network.head
         crops = [torch.zeros(1, 3, s, s, device=self.device) for s in (EXEMPLAR_PX, INSTANCE_PX)]
         features = [torch.zeros(1, backbone.width, s, s, device=self.device) for s in (8, 16)]
         start = [Work("backbone", backbone, crops[:1])]
@@ -106,7 +109,7 @@ class NanoTrack:
             session = self.sessions.exemplar if crop.shape[-1] == EXEMPLAR_PX else None
             return _run(session or self.sessions.instance, {"input": crop})[0]
         with torch.inference_mode():
-            found: Tensor = self.networks.backbone(crop)
+            found: Tensor = self.network.backbone(crop)
         return found
 
     def _proposals(self, search: Tensor) -> tuple[Floats, Floats, Floats]:
@@ -116,18 +119,11 @@ class NanoTrack:
             logits, distances = _run(self.sessions.head, given)
         else:
             with torch.inference_mode():
-                logits, distances = self.networks.head(self.template, search)
+                logits, distances = self.network.head(self.template, search)
         left_top, right_bottom = distances[0].double().reshape(2, 2, -1).cpu().numpy()
         scores = logits[0].double().reshape(2, -1).softmax(dim=0)[1].cpu().numpy()
         sizes = np.clip((left_top + right_bottom).T, 1e-3, 1e6)
         return scores, self.points + (right_bottom - left_top).T / 2, sizes
-
-
-class Networks(NamedTuple):
-    """Backbone and head in torch, in eval mode."""
-
-    backbone: MobileNet
-    head: nn.Module
 
 
 class Sessions(NamedTuple):
@@ -138,21 +134,33 @@ class Sessions(NamedTuple):
     head: Any
 
 
-def torch_networks(version: str, weights: Weights | None, device: str, seed: int) -> Networks:
-    """Build backbone and head, converted from the ONNX files or drawn from `seed`."""
+def nanotrack_network(
+    version: str, weights: Weights | None, device: str, seed: int
+) -> NanoTrackNetwork:
+    """Build the network in eval mode: from ONNX files, from a file of tensors, or from `seed`."""
     with seeded(seed):
-        head = HEADS[version]()
-        backbone = MobileNet(HEADS[version].blocks)
-    files = published(weights)
+        network = NanoTrackNetwork(HEADS[version])
+    files, own = published(weights), fitted(weights)
     if files is not None:
-        load_layers(backbone, files[0])
-        load_layers(head, files[1])
-    return Networks(backbone.eval().to(device), head.eval().to(device))
+        load_layers(network.backbone, files[0])
+        load_layers(network.head, files[1])
+    elif own is not None:
+        load_into(network, read_state(own), own.name)
+    else:
+        network.begin(EXEMPLAR_PX / 4)
+    return network.eval().to(device)
+
+
+def fitted(weights: Weights | None) -> Path | None:
+    """Return the one file of tensors, as a fit writes it."""
+    files = {} if weights is None else weights.files
+    own = [path for name, path in files.items() if not name.endswith(ONNX)]
+    return own[0] if len(own) == len(files) == 1 else None
 
 
 def published(weights: Weights | None) -> tuple[Path, Path] | None:
     """Return the files of the backbone and of the head."""
-    if weights is None:
+    if weights is None or fitted(weights) is not None:
         return None
     found = {
         part: path for name, path in weights.files.items() for part in ("backbone", "head")

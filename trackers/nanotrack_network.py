@@ -6,6 +6,8 @@ convolutions there, so there are none here (HonglinChu/SiamTrackers, NanoTrack/n
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
@@ -190,6 +192,26 @@ class HeadV3(nn.Module):
         score = [self.pixels_score(template, search), self.depth_score(middle, search)]
         scores = self.scores(self.down_score(torch.cat(score, dim=1)))
         return scores, self.distances(self.down_box(torch.cat(box, dim=1))).exp()
+
+
+class NanoTrackNetwork(nn.Module):
+    """Backbone, with as many blocks as the head wants, and head."""
+
+    def __init__(self, head: type[HeadV1] | type[HeadV3]) -> None:
+        super().__init__()
+        self.head = head()
+        self.backbone = MobileNet(head.blocks)
+
+    def last(self) -> tuple[nn.Conv2d, nn.Conv2d]:
+        """The last convolutions of the towers, of scores and of distances."""
+        scores, distances = self.head.scores[-1], self.head.distances[-1]
+        if not isinstance(scores, nn.Conv2d) or not isinstance(distances, nn.Conv2d):
+            raise TypeError("towers end in convolutions")
+        return scores, distances
+
+    def begin(self, reach_px: float) -> None:
+        """Let a network that learnt nothing answer boxes that reach so far to every side."""
+        nn.init.constant_(self.last()[1].get_parameter("bias"), math.log(reach_px))
 
 
 def _separable(source: int, width: int, kernel: int) -> list[nn.Module]:

@@ -34,6 +34,15 @@ class UpChannelHead(nn.Module):
         self.conv_cls_x = nn.Conv2d(width, width, 3)
         self.adjust_reg = nn.Conv2d(4 * anchors, 4 * anchors, 1)
 
+    def calm(self) -> None:
+        """Shrink drawn weights so that responses, sums of 16 c products, have unit size.
+
+        Both factors are made as small as each other; otherwise the losses begin in the tens.
+        """
+        deviation = (9 * self.width) ** -0.5 * (16 * self.width) ** -0.25
+        for layer in (self.conv_reg_z, self.conv_cls_z, self.conv_reg_x, self.conv_cls_x):
+            nn.init.normal_(layer.weight, std=deviation)
+
     def template(self, features: Tensor) -> Kernels:
         """Features (n, c, 6, 6) -> kernels (n, 4k, c, 4, 4) and (n, 2k, c, 4, 4)."""
         return (
@@ -69,6 +78,9 @@ class DepthwiseHead(nn.Module):
         super().__init__()
         self.cls = DepthwiseBranch(width, 2 * anchors)
         self.loc = DepthwiseBranch(width, 4 * anchors)
+
+    def calm(self) -> None:
+        """Nothing to do: norms keep the responses small."""
 
     def template(self, features: Tensor) -> Kernels:
         """Features (n, c, 6, 6) -> kernels (n, c, 4, 4) of both branches."""
@@ -132,6 +144,7 @@ def siamrpn_network(
     if weights is None:
         with seeded(seed):
             xavier(network)
+            network.head.calm()
     else:
         path = next(iter(weights.files.values()))
         load_into(network, read_state(path), path.name, native_key)

@@ -110,3 +110,15 @@ def test_bad_splits_and_seeds_are_named():
         synth_sot.load(CARD, argument="training")
     with pytest.raises(VBenchError, match="seed -1 is negative"):
         synth_sot.load(CARD, seed=-1)
+
+
+def test_more_seeds_are_more_clips_under_other_names() -> None:
+    one, more = (catalogue.open_suite("synth-sot:train", None, None, {"seeds": n}) for n in "12")
+    assert len(more.clips) == 2 * len(one.clips)
+    assert len({clip.name for clip in more.clips}) == len(more.clips)
+    # The second half are the clips of the next seed.
+    other = catalogue.open_suite("synth-sot:train", None, None, {"seed": "1"}).clips[0]
+    assert more.clips[len(one.clips)].name == f"{other.name}-1"
+    assert np.array_equal(more.clips[len(one.clips)].truth, other.truth, equal_nan=True)
+    with pytest.raises(VBenchError, match=r"seeds=0\]: give 1 to"):
+        catalogue.open_suite("synth-sot:train", None, None, {"seeds": "0"})

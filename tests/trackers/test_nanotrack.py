@@ -29,7 +29,7 @@ def test_boxes_of_the_straight_line(version):
         left, top = (int(np.floor(c - (side + 1) / 2 + 0.5)) for c in centre)
         crop = crops_by_opencv(frame, np.array([[left, top, side]]), size, fill)[0]
         bgr = np.ascontiguousarray(crop[:, :, ::-1].transpose(2, 0, 1)[None])
-        return tracker.networks.backbone(torch.from_numpy(bgr).float())
+        return tracker.network.backbone(torch.from_numpy(bgr).float())
 
     w, h = box[2:]
     centre = np.array([40 + 24 / 2, 30 + 17 / 2])
@@ -39,7 +39,7 @@ def test_boxes_of_the_straight_line(version):
         for frame in FRAMES[1:]:
             side = np.sqrt((w + (w + h) / 2) * (h + (w + h) / 2))
             x = features(frame, centre, side * 255 / 127, 255)
-            logits, reach = (t[0].double().numpy() for t in tracker.networks.head(z, x))
+            logits, reach = (t[0].double().numpy() for t in tracker.network.head(z, x))
             best, best_score = None, -1.0
             for row in range(n):
                 for column in range(n):

@@ -28,7 +28,12 @@ SMALL = {
     "rt-mdnet": {"width": "0.03125"},
     "fdn": {"width": "0.03125", "short_px": "200"},
 }
-TRACKERS = [name for name in RECIPES if name in catalogue.names("trackers")]
+# NanoTrack, whose norms are folded, has a test of its own.
+TRACKERS = [
+    name
+    for name in RECIPES
+    if name in catalogue.names("trackers") and not name.startswith("nanotrack")
+]
 
 
 def walk(seed):
@@ -190,7 +195,7 @@ def test_siamrpns_target_is_where_its_crop_shows_it() -> None:
     fitted = recipe("siamrpn-alex-dw")
     clip = CLIPS[0]
     for shift in ([0.0, 0.0], [20.0, -8.0]):
-        crop, box = fitted._crop(clip.frames[4], clip.truth[4], 287, np.array(shift), 1.05)
+        crop, box = fitted.pairs.crop(clip.frames[4], clip.truth[4], 287, np.array(shift), 1.05)
         bright = np.argwhere(crop[0].max(dim=0).values.numpy() > 190)
         low, high = bright.min(axis=0), bright.max(axis=0)
         middle = (low + high)[::-1] / 2 - (287 - 1) / 2

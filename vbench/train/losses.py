@@ -68,3 +68,27 @@ def proposal_loss(
     if len(positive):
         loss = loss + smooth_l1_loss(offsets[:, positive], wanted[:, positive])
     return loss
+
+
+def point_loss(
+    logits: Tensor, distances: Tensor, wanted: Tensor, positive: Tensor, negative: Tensor
+) -> Tensor:
+    """SiamBAN's loss of points: cross entropy, half by either class, and 1 - IoU of the boxes.
+
+    logits (m, 2), distances and wanted (m, 4) to the left, top, right and bottom in px; positive
+    and negative are indices of points (hqucv/siamban siamban/models/loss.py, iou_loss.py).
+    """
+    chances = logits.log_softmax(dim=1)
+    loss = -(chances[positive, 1].mean() + chances[negative, 0].mean()) / 2
+    return loss + (1 - distance_iou(distances[positive], wanted[positive])).mean()
+
+
+def distance_iou(one: Tensor, other: Tensor) -> Tensor:
+    """IoU (n,) of boxes that reach so far left, top, right and bottom (n, 4) of one point.
+
+    One px^2 is added above and below, which keeps boxes without an area apart from 0 / 0.
+    """
+    sides = torch.minimum(one, other)
+    shared = (sides[:, 0] + sides[:, 2]) * (sides[:, 1] + sides[:, 3])
+    areas = [(box[:, 0] + box[:, 2]) * (box[:, 1] + box[:, 3]) for box in (one, other)]
+    return (shared + 1) / (areas[0] + areas[1] - shared + 1)

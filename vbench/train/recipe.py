@@ -58,6 +58,8 @@ RECIPES = {
     "dasiamrpn": "siamrpn_recipe:SiamRPNRecipe",
     "dasiamrpn-vot": "siamrpn_recipe:SiamRPNRecipe",
     "dasiamrpn-otb": "siamrpn_recipe:SiamRPNRecipe",
+    "nanotrack": "nanotrack_recipe:NanoTrackRecipe",
+    "nanotrack-v3": "nanotrack_recipe:NanoTrackRecipe",
     "mdnet": "mdnet_recipe:MDNetRecipe",
     "rt-mdnet": "mdnet_recipe:MDNetRecipe",
     "fdn": "mdnet_recipe:MDNetRecipe",

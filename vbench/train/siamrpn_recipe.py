@@ -1,7 +1,8 @@
 """Fitting SiamRPN: which anchors are the target, and how far they are off.
 
 Li et al., High Performance Visual Tracking with Siamese Region Proposal Network, CVPR 2018, sec. 3;
-STVIR/pysot pysot/datasets/anchor_target.py for how many anchors are learnt from.
+STVIR/pysot for what the paper leaves open: anchors (pysot/datasets/anchor_target.py), crops and
+rates (experiments/siamrpn_alex_dwxcorr_16gpu/config.yaml).
 """
 
 from __future__ import annotations
@@ -17,56 +18,47 @@ from torch.optim import SGD, Optimizer
 
 from vbench.core.boxes import Box, Boxes, Floats, Ints, from_centres, iou
 from vbench.core.clip import Clip
-from vbench.nn.crop import context_sides, mean_colour, square_crops, windows_around
 from vbench.train.losses import proposal_loss
-from vbench.train.samplers import Footage, near_pair, pair, siamfc_usable
+from vbench.train.pair_crops import PairSampler
+from vbench.train.rates import warmed
+from vbench.train.samplers import Footage, siamfc_usable
 
-EXEMPLAR_PX = 127
-RATE, LAST_RATE, MOMENTUM, DECAY = 1e-2, 1e-6, 0.9, 5e-4
-BATCH, FARTHEST, CLIP = 8, 100, 10.0
+RATE, FIRST_SHARE, LAST_SHARE, MOMENTUM, DECAY = 1e-2, 0.5, 0.05, 0.9, 1e-4
+BATCH, CLIP = 8, 10.0
 POSITIVE_IOU, NEGATIVE_IOU = 0.6, 0.3
 MOST_POSITIVES, MOST_ANCHORS = 16, 64
-# The search is moved and scaled at random, so that the target is not always in the middle.
-SHIFT_PX, STRETCH = 32, 0.1
 
 
 class SiamRPNRecipe:
     """One step is a batch of pairs, one of a clip each. `batch` is the number of pairs."""
 
     def __init__(self, tracker: Any, clips: Sequence[Clip], batch: int | None, device: str) -> None:
-        self.tracker, self.batch, self.device = tracker, batch or BATCH, device
+        self.tracker, self.batch = tracker, batch or BATCH
         self.module: nn.Module = tracker.network
-        self.footage = Footage(clips, siamfc_usable)
+        self.pairs = PairSampler(
+            Footage(clips, siamfc_usable),
+            tracker.instance_px,
+            float(np.abs(tracker.places.boxes[:, :2]).max()),
+            tracker.recipe.bgr,
+            device,
+        )
 
     def optimiser(self, rate: float | None) -> Optimizer:
         """Descent with momentum."""
         return SGD(self.module.parameters(), lr=rate or RATE, momentum=MOMENTUM, weight_decay=DECAY)
 
     def factor(self, share: float) -> float:
-        """From 1e-2 to 1e-6, by the same factor each step."""
-        return float((LAST_RATE / RATE) ** share)
+        """From 5e-3 up to 1e-2, then down to 5e-4; the paper's 1e-6 follows other epochs."""
+        return warmed(share, FIRST_SHARE, LAST_SHARE)
 
     def loss(self, rng: Generator) -> Tensor:
         """Mean loss over pairs."""
-        templates, searches, boxes = [], [], []
-        for _ in range(self.batch):
-            clip = int(rng.integers(len(self.footage)))
-            chosen = near_pair(rng, self.footage.frames[clip], FARTHEST)
-            found = pair(self.footage, clip, chosen)
-            crop, _ = self._crop(found.template, found.template_box, EXEMPLAR_PX, np.zeros(2), 1.0)
-            templates.append(crop)
-            shift = rng.uniform(-SHIFT_PX, SHIFT_PX, 2)
-            stretch = 1 + rng.uniform(-STRETCH, STRETCH)
-            crop, box = self._crop(
-                found.search, found.search_box, self.tracker.instance_px, shift, stretch
-            )
-            searches.append(crop)
-            boxes.append(box)
-        kernels = self.module.template(torch.cat(templates))  # type: ignore[operator]
-        offsets, logits = self.module(torch.cat(searches), *kernels)
+        drawn = self.pairs.draw(rng, self.batch)
+        kernels = self.module.template(drawn.exemplars)  # type: ignore[operator]
+        offsets, logits = self.module(drawn.searches, *kernels)
         losses = [
             self._pair_loss(rng, offsets[i].reshape(4, -1), logits[i].reshape(2, -1), box)
-            for i, box in enumerate(boxes)
+            for i, box in enumerate(drawn.boxes)
         ]
         return torch.stack(losses).mean()
 
@@ -90,21 +82,6 @@ class SiamRPNRecipe:
             torch.from_numpy(positive).to(offsets.device),
             torch.from_numpy(negative).to(offsets.device),
         )
-
-    def _crop(
-        self, frame: Any, box: Box, size: int, shift_px: Floats, stretch: float
-    ) -> tuple[Tensor, Box]:
-        """A crop (1, 3, size, size), and the box in it as cx cy w h from its middle."""
-        side = float(context_sides(np.maximum(box[2:], 1e-3)))
-        step = side / EXEMPLAR_PX / stretch
-        centre = box[:2] + (box[2:] - 1) / 2
-        windows = windows_around(centre + shift_px * step, size * step, "up")
-        crop = square_crops(frame, windows, size, mean_colour(frame), self.device)
-        left, top, width = windows[0]
-        scale = size / width
-        place = (centre - (np.array([left, top]) + (width - 1) / 2)) * scale
-        crop = crop[:, [2, 1, 0]] if self.tracker.recipe.bgr else crop
-        return crop, np.concatenate([place, box[2:] * scale])
 
 
 def encoded(anchors: Boxes, box: Box) -> Floats:

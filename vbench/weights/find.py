@@ -180,6 +180,8 @@ class WeightsFinder:
         wanted = registry()[name].files if name in registry() else ()
         if path.is_dir():
             files = _files_in(path, wanted, name)
+        elif is_fitted(path, wanted):
+            files = {path.name: path}
         elif len(wanted) > 1:
             names = ", ".join(file.name for file in wanted)
             raise VBenchError(
@@ -206,6 +208,12 @@ class WeightsFinder:
             for size, path in _files_under(place):
                 found.setdefault(size, []).append(path)
         return found
+
+
+def is_fitted(path: Path, wanted: Sequence[PublishedFile]) -> bool:
+    """Whether `path` is one file of tensors where several ONNX files were published."""
+    onnx = ".onnx"
+    return len(wanted) > 1 and path.suffix != onnx and all(f.name.endswith(onnx) for f in wanted)
 
 
 def parse_places(texts: Iterable[str]) -> tuple[tuple[Path, ...], dict[str, Path], bool]:
