@@ -117,7 +117,7 @@ def test_more_seeds_are_more_clips_under_other_names() -> None:
     assert len(more.clips) == 2 * len(one.clips)
     assert len({clip.name for clip in more.clips}) == len(more.clips)
     # The second half are the clips of the next seed.
-    other = catalogue.open_suite("synth-sot:train", None, None, {"seed": "1"}).clips[0]
+    other = synth_sot.load(CARD, "train", 1).clips[0]
     assert more.clips[len(one.clips)].name == f"{other.name}-1"
     assert np.array_equal(more.clips[len(one.clips)].truth, other.truth, equal_nan=True)
     with pytest.raises(VBenchError, match=r"seeds=0\]: give 1 to"):
