@@ -1,6 +1,7 @@
 """Trackers found, scored and explained from folders of VOT files, and on the command line."""
 
 import json
+import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from vbench.core.suite import Card, Suite
 from vbench.metrics.vot_explain import SHOWN
 from vbench.metrics.vot_profiles import INTERVALS
 from vbench.run.data_doctor import card_of
+from vbench.run.import_files import import_path
 from vbench.run.score_vot import (
     differences_of,
     explain_vot_path,
@@ -126,6 +128,23 @@ def test_trackers_are_compared_clip_by_clip(tmp_path, suite):
     assert found["accuracy"].interval.mean == pytest.approx(0)
     # Draws without b, a quarter of them, have no difference.
     assert found["lost"].p == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_zip_is_read_and_what_leads_out_of_it_is_named(tmp_path, suite):
+    root = lay(tmp_path / "in", "KCF", a=GOOD, b=LOST)
+    path = tmp_path / "results.zip"
+    with zipfile.ZipFile(path, "w") as packed:
+        for file in root.rglob("*.txt"):
+            packed.write(file, file.relative_to(root))
+        packed.writestr("../../a_001.txt", GOOD)
+    (plain,) = score_vot_path(root, suite)
+    (found,) = score_vot_path(path, suite)
+    assert (found.name, found.metrics, found.status) == (plain.name, plain.metrics, "ok")
+    assert found.notes == ("../../a_001.txt: leads out of the zip, not read",)
+    assert explain_vot_path(path, suite)["KCF"][0].clips == 2
+    (record,) = import_path(path, suite, tmp_path / "run")
+    assert record.notes == {"": "../../a_001.txt: leads out of the zip, not read"}
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "results.zip", "run"]
 
 
 def test_the_interval_is_the_cards(tmp_path, suite):

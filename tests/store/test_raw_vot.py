@@ -50,6 +50,7 @@ def test_polygons_codes_with_decimals_and_windows_lines_are_read():
         (b"1\n1,2,3,4\n1,2,3,4,5,6,7,8\n", "mixed"),
         (b"1\nnan,nan,nan,nan\n", "line 2: a region that cannot"),
         (b"1\n0,0,1e9,1\n", "line 2: a region that cannot"),
+        (b"1\n0,0,-1,1\n", "line 2: a box of negative size"),
         (b"", "line 1: '' is neither"),
         (b"\x00\x01\x02", "line 1"),
     ],
@@ -63,17 +64,17 @@ def test_what_is_wrong_is_named(text, why):
     st.lists(
         st.one_of(
             st.sampled_from([0, 1, 2]),
-            st.lists(st.integers(-(10**8), 10**8), min_size=4, max_size=4),
+            st.tuples(*[st.integers(-(10**8), 10**8)] * 2, *[st.integers(0, 10**8)] * 2),
         ),
         min_size=1,
         max_size=30,
     )
 )
 def test_what_is_written_with_four_decimals_is_read_back(tmp_path_factory, lines):
-    codes = np.array([3 if isinstance(line, list) else line for line in lines], np.int8)
+    codes = np.array([3 if isinstance(line, tuple) else line for line in lines], np.int8)
     regions = np.full((len(lines), 4), np.nan)
     for index, line in enumerate(lines):
-        if isinstance(line, list):
+        if isinstance(line, tuple):
             regions[index] = np.array(line) / 1e4
     path = tmp_path_factory.mktemp("vot") / "a_001.txt"
     write_vot(path, VotRun(codes, regions))
@@ -90,14 +91,18 @@ def test_repetitions_are_found_under_the_experiment_and_problems_are_kept(tmp_pa
             "baseline/a/a_time.txt": "0.1,0.2\n0.3,0.4\n",
             "baseline/b/b_001.txt": "1\n",
             "baseline/c/c_001.txt": "1\nten,2,3,4\n",
+            "baseline/e/e_001.txt": "\n",
+            "baseline/f/f_001.txt": "1\n\0\n",
         },
     )
-    found = read_vot(tmp_path, {"a": 2, "b": 2, "c": 2, "d": 2})
+    found = read_vot(tmp_path, dict.fromkeys("abcdef", 2))
     assert [run.codes.tolist() for run in found.runs["a"]] == [[1, 3], [1, 2]]
     assert found.problems == {
         "b": "b_001.txt: 1 lines for 2 frames",
         "c": "c_001.txt: line 2: 'ten,2,3,4' is not numbers",
         "d": "no result file",
+        "e": "e_001.txt: the file is empty",
+        "f": "f_001.txt: not a text file",
     }
     seconds = read_seconds(tmp_path / "baseline/a/a_time.txt")
     np.testing.assert_array_equal(seconds, [[0.1, 0.2], [0.3, 0.4]])

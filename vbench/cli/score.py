@@ -31,6 +31,8 @@ JSON = typer.Option("--json", help="One JSON object on stdout.")
 NUMBERS = re.compile(r"\d+(?= rows| frames| of)")
 # Most clips that a remark names, and most lines of remarks; --json has all of them.
 REMARKS = 8
+# Remarks with different numbers of so few clips keep a line each.
+ALONE = 3
 LINES = 20
 
 
@@ -251,7 +253,7 @@ def folded(remarks: Sequence[Remark]) -> list[str]:
     lines = []
     for what, group in groups.items():
         named = [remark.clip for remark in group if remark.clip]
-        if len(named) < 2:
+        if len(named) < 2 or (len(named) <= ALONE and len({r.what for r in group}) > 1):
             lines += [": ".join(filter(None, (r.clip, r.what))) for r in group]
             continue
         what = group[0].what if len({r.what for r in group}) == 1 else what

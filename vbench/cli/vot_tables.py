@@ -63,8 +63,11 @@ def explain_vot(path: Path, suite: Suite, json: bool) -> int:
         ]
         print_json({"schema": 1, "suite": suite.name, "results": results})
     else:
+        total = max(suite.card.clips, len(suite.clips))
         for name, rows in found.items():
-            _show_explained(tables(), f"{name} on {suite.name}", rows)
+            _show_explained(
+                tables(), f"{name} on {suite.name}, {rows[0].clips}/{total} clips", rows
+            )
     return Exit.OK
 
 
@@ -94,7 +97,8 @@ def _show(console: Console, suite: Suite, profile: str, found: Sequence[VotResul
 
     names = [name for name in COLUMNS if any(name in r.metrics for r in found)]
     title = f"{suite.name}, profile {profile}; +- is a 95 % interval over clips"
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    console.print(title, soft_wrap=True)
+    table = Table(box=None, pad_edge=False)
     for column in ("name", "clips", "status", *names):
         table.add_column(column, justify="left" if column == "name" else "right", no_wrap=True)
     for result in found:
@@ -132,8 +136,10 @@ def _show_problems(console: Console, result: VotResult) -> None:
     from vbench.metrics.suite_score import Remark
 
     remarks = [Remark(clip, why) for clip, why in result.problems.items()]
-    for line in folded(remarks):
-        console.print(f"problem: {result.name}: {line}", soft_wrap=True, markup=False)
+    notes = [Remark("", what) for what in result.notes]
+    for kind, told in (("problem", remarks), ("note", notes)):
+        for line in folded(told):
+            console.print(f"{kind}: {result.name}: {line}", soft_wrap=True, markup=False)
 
 
 def _show_explained(console: Console, title: str, rows: Sequence[VotExplanation]) -> None:

@@ -44,10 +44,12 @@ class VotExplanation:
     """One profile's numbers on the same files, and the rules behind the difference.
 
     The rules are changed one after the other, so that their changes add up to the difference.
+    `clips` is how many could be scored.
     """
 
     profile: str
     source: str
+    clips: int
     means: dict[str, float]
     causes: tuple[VotCause, ...]
 
@@ -62,6 +64,7 @@ class _Scored:
     def __init__(self, files: _Files, rules: VotRules) -> None:
         self.rules = rules
         score = score_vot(files.truth, files.runs, rules, files.interval, suite=files.suite)
+        self.clips = len(score.clips)
         self.means = {name: float(getattr(score, name)) for name in SHOWN}
         chosen = {name: counted(group, rules) for name, group in files.runs.items() if group}
         rounds = range(max(len(group) for group in chosen.values()))
@@ -106,7 +109,7 @@ def _explained(files: _Files, first: _Scored, rules: VotRules) -> VotExplanation
         if cause.frames or any(cause.changes.values()) or name == "per_clip":
             causes.append(cause)
         at = there
-    return VotExplanation(rules.title, rules.source, at.means, tuple(causes))
+    return VotExplanation(rules.title, rules.source, at.clips, at.means, tuple(causes))
 
 
 def _cause(rule: str, at: _Scored, there: _Scored) -> VotCause:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from vbench.core.trace import Kind, Trace
 from vbench.core.vot_run import Code, VotRun, columns_of
 from vbench.run.score_vot import trackers_in
 from vbench.store.raw_vot import read_seconds, read_vot
+from vbench.store.raw_zip import unpacked
 
 # Protocol of a run by the folder of an experiment in the VOT toolkits.
 PROTOCOLS = {
@@ -42,7 +43,13 @@ class ReadTraces:
 
 def vot_traces(path: Path, suite: Suite) -> list[ReadTraces]:
     """Read the VOT results of every tracker under `path`; empty if none of them has codes."""
-    found = []
+    with unpacked(path) as (place, refused):
+        found = list(_read(place, suite))
+    notes = {"": "; ".join(refused)} if refused else {}
+    return [replace(one, notes=notes) for one in found]
+
+
+def _read(path: Path, suite: Suite) -> Iterator[ReadTraces]:
     for name, folder in trackers_in(path, [clip.name for clip in suite.clips]):
         read = read_vot(folder, {clip.name: len(clip) for clip in suite.clips})
         if not any(
@@ -56,8 +63,7 @@ def vot_traces(path: Path, suite: Suite) -> list[ReadTraces]:
             if clip.name in read.runs
         }
         protocol = PROTOCOLS.get(folder.name, "vot-supervised")
-        found.append(ReadTraces(name, protocol, traces, problems))
-    return found
+        yield ReadTraces(name, protocol, traces, problems)
 
 
 def _trace(runs: Sequence[VotRun]) -> Trace:

@@ -17,6 +17,7 @@ from vbench.metrics.vot_intervals import vot_differences, vot_intervals
 from vbench.metrics.vot_overlap import score_unsupervised
 from vbench.metrics.vot_profiles import VotRules, vot_rules
 from vbench.store.raw_vot import VotRuns, read_vot, result_files
+from vbench.store.raw_zip import unpacked
 
 EXPERIMENTS = ("baseline", "supervised", "realtime", "unsupervised")
 METRICS = ("eao", "accuracy", "robustness", "failures_per_clip", "lost")
@@ -29,7 +30,8 @@ Status = Literal["ok", "partial", "failed"]
 class VotResult:
     """What one tracker got; means only where the whole suite was scored, or as asked.
 
-    `average_overlap` is there for the unsupervised experiment, which is scored by it alone.
+    `average_overlap` is there for the unsupervised experiment, which is scored by it alone. `notes`
+    are on files that were not read.
     """
 
     name: str
@@ -38,6 +40,7 @@ class VotResult:
     problems: dict[str, str]
     allow_partial: bool = False
     average_overlap: float | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def coverage(self) -> str:
@@ -97,7 +100,7 @@ class VotResult:
             "interval": list(score.interval) if score and score.interval else None,
             "ar": list(score.ar) if score and restarts else None,
             "problems": [{"clip": clip, "what": why} for clip, why in self.problems.items()],
-            "notes": [],
+            "notes": [{"clip": "", "what": what} for what in self.notes],
         }
 
 
@@ -134,10 +137,11 @@ def score_vot_path(
     """
     rules = vot_rules(profile or suite.card.profile, suite.name)
     truth = VotTruth(suite.clips)
-    return [
-        _scored(name, folder, truth, suite, rules, allow_partial)
-        for name, folder in _trackers(path, suite)
-    ]
+    with unpacked(path) as (place, refused):
+        return [
+            _scored(name, folder, truth, suite, rules, allow_partial, tuple(refused))
+            for name, folder in _trackers(place, suite)
+        ]
 
 
 def explain_vot_path(path: Path, suite: Suite) -> dict[str, list[VotExplanation]]:
@@ -149,12 +153,13 @@ def explain_vot_path(path: Path, suite: Suite) -> dict[str, list[VotExplanation]
     """
     truth = VotTruth(suite.clips)
     found = {}
-    for name, folder in _trackers(path, suite):
-        runs = _read(folder, suite)
-        if not runs.runs:
-            clip, why = next(iter(runs.problems.items()))
-            raise VBenchError(f"{name}: no clip can be scored; {clip}: {why}")
-        found[name] = explain_vot(truth, runs.runs, suite.name, suite.card.eao_interval)
+    with unpacked(path) as (place, _):
+        for name, folder in _trackers(place, suite):
+            runs = _read(folder, suite)
+            if not runs.runs:
+                clip, why = next(iter(runs.problems.items()))
+                raise VBenchError(f"{name}: no clip can be scored; {clip}: {why}")
+            found[name] = explain_vot(truth, runs.runs, suite.name, suite.card.eao_interval)
     return found
 
 
@@ -197,7 +202,13 @@ def _read(folder: Path, suite: Suite) -> VotRuns:
 
 
 def _scored(
-    name: str, folder: Path, truth: VotTruth, suite: Suite, rules: VotRules, allow_partial: bool
+    name: str,
+    folder: Path,
+    truth: VotTruth,
+    suite: Suite,
+    rules: VotRules,
+    allow_partial: bool,
+    notes: tuple[str, ...],
 ) -> VotResult:
     found = _read(folder, suite)
     total = max(suite.card.clips, len(suite.clips))
@@ -207,4 +218,4 @@ def _scored(
     average = None
     if score is not None and folder.name == "unsupervised":
         average = score_unsupervised(truth, found.runs, rules).average
-    return VotResult(name, score, total, problems, allow_partial, average)
+    return VotResult(name, score, total, problems, allow_partial, average, notes)

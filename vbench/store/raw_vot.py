@@ -171,6 +171,8 @@ def _checked(
     path: Path, text: bytes | str, parsed: Mapping[Path, VotRun | str], frames: int
 ) -> VotRun:
     run = parsed[path] if isinstance(text, bytes) else text
+    if isinstance(text, bytes) and (not text.strip() or b"\0" in text):
+        run = "not a text file" if text.strip() else "the file is empty"
     if isinstance(run, str):
         raise ClipFailed(f"{path.name}: {run}")
     if len(run) != frames:
@@ -233,6 +235,9 @@ def _run(codes: NDArray[np.int8], table: Floats) -> VotRun | str:
     bad = ~np.isfinite(table).all(axis=1) | (np.abs(table) > FAR_PX).any(axis=1)
     if bad.any():
         return f"line {int(here[bad][0]) + 1}: a region that cannot lie in an image"
+    if table.shape[1] == 4 and (table[:, 2:] < 0).any():
+        bad = (table[:, 2:] < 0).any(axis=1)
+        return f"line {int(here[bad][0]) + 1}: a box of negative size"
     regions = np.full((len(codes), table.shape[1]), np.nan)
     regions[here] = table
     return VotRun(codes, regions)
