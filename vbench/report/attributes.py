@@ -7,12 +7,14 @@ from typing import Any
 import pandas as pd
 
 from vbench.core.errors import VBenchError
-from vbench.report.canvas import AXES, canvas, styles
+from vbench.report.canvas import AXES, MOST_NAMES, canvas, legend_beside, most_shown, styles
 from vbench.report.tradeoff import ACCURACIES
 
 
 def attributes(frame: pd.DataFrame, title: str, y: str | None = None) -> Any:
     """Plot the rows of `per_attribute`: dots are read more exactly than a radar's corners.
+
+    Of more methods than can be told apart the best are drawn.
 
     Raises:
         VBenchError: the clips have no attributes.
@@ -20,7 +22,8 @@ def attributes(frame: pd.DataFrame, title: str, y: str | None = None) -> Any:
     y = y or next((c for c in ACCURACIES if c in frame), None)
     if frame.empty or y is None or y not in frame:
         raise VBenchError("the clips of this run have no attributes to plot")
-    methods = list(dict.fromkeys(frame["method"]))
+    best = frame.groupby("method", sort=False)[y].mean().sort_values(ascending=False, kind="stable")
+    methods = [m for m in dict.fromkeys(frame["method"]) if m in best.index[:MOST_NAMES]]
     names = list(frame.groupby("attribute")[y].mean().sort_values().index)
     figure, axes = canvas((6.6, 1.4 + 0.3 * len(names)))
     style = styles(methods)
@@ -35,6 +38,7 @@ def attributes(frame: pd.DataFrame, title: str, y: str | None = None) -> Any:
     labels = [f"{name} ({count})" for name, count in zip(names, counts, strict=True)]
     axes.set_yticks(range(len(names)), labels, fontsize=8)
     axes.set_xlabel(AXES.get(y, y))
+    title += most_shown(len(best), MOST_NAMES)
     axes.set_title(title, loc="left", fontsize=10)
-    axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    legend_beside(figure, axes)
     return figure

@@ -8,6 +8,7 @@ from typing import Any
 
 from vbench.core.errors import VBenchError
 from vbench.core.method import parse_method
+from vbench.report.labels import short
 
 # Okabe and Ito's palette: told apart by all kinds of colour vision, and in grey.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#999999")
@@ -25,6 +26,11 @@ AXES = {
     "eao": "expected average overlap",
     "fps": "frames per second",
 }
+# Letters and lines of a legend, and the part of a figure that it takes with short names.
+LETTER_INCHES, LINE_INCHES, USUAL_INCHES = 0.056, 0.155, 1.4
+LONGEST = 64
+# So many lines of one clip can be told apart, and so many names stand beside a plot.
+MOST_LINES, MOST_NAMES = 8, 18
 # Texts are laid out at the resolution at which they are written: their widths depend on it.
 DPI = 200
 # A logarithmic axis of fewer decades has ticks at 1, 2 and 5.
@@ -96,6 +102,29 @@ def panels(count: int, size: tuple[float, float]) -> tuple[Any, list[Any]]:
             axes.spines[side].set_visible(False)
         made.append(axes)
     return figure, made
+
+
+def legend_beside(figure: Any, axes: Any) -> None:
+    """Write the legend to the right of the axes and make the paper as large as it needs.
+
+    So the axes keep their size, however long the names are.
+    """
+    legend = axes.legend(
+        fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.3
+    )
+    texts = legend.get_texts()
+    for text in texts:
+        text.set_text(short(text.get_text(), LONGEST))
+    wide, high = figure.get_size_inches()
+    longest = max(len(text.get_text()) for text in texts)
+    beside = LETTER_INCHES * longest + 0.5
+    above = LINE_INCHES * len(texts) + 0.6
+    figure.set_size_inches(max(wide, wide - USUAL_INCHES + beside), max(high, above))
+
+
+def most_shown(count: int, most: int) -> str:
+    """Say in a title that not all are drawn, nothing where they are."""
+    return f"\n{most} of {count} methods; choose others by --methods" if count > most else ""
 
 
 def plain_ticks(axis: Any, decades: float) -> None:

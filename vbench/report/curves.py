@@ -7,10 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from vbench.report.canvas import canvas, styles
-
-# So many names fit beside the plot.
-MOST_NAMES = 18
+from vbench.report.canvas import MOST_NAMES, canvas, legend_beside, styles
 
 
 def curves(found: Mapping[str, tuple[np.ndarray, np.ndarray, float]], kind: str, title: str) -> Any:
@@ -37,7 +34,5 @@ def curves(found: Mapping[str, tuple[np.ndarray, np.ndarray, float]], kind: str,
     axes.set_xlabel(names[kind][0])
     axes.set_ylabel(names[kind][1])
     axes.set_title(title, loc="left", fontsize=10)
-    axes.legend(
-        fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.3
-    )
+    legend_beside(figure, axes)
     return figure

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from vbench.core.errors import VBenchError
-from vbench.report.canvas import AXES, canvas, styles
+from vbench.report.canvas import AXES, MOST_NAMES, canvas, legend_beside, styles
 from vbench.report.tables import PM
 from vbench.report.tradeoff import ACCURACIES
 
@@ -35,17 +35,20 @@ def interval(frame: pd.DataFrame, axis: str, title: str, y: str | None = None) -
         values = own[y].to_numpy(float)
         colour, mark = style[name]
         line = ["-", "--", "-.", ":"][index // 4 % 4] if len(names) > MANY else "-"
-        axes.plot(x, values, line, marker=mark, color=colour, ms=5, lw=1.5, label=name)
+        named = name if index < MOST_NAMES else None
+        axes.plot(
+            x, values, line, marker=mark, color=colour, ms=5, lw=1.5 if named else 0.6, label=named
+        )
         if f"{y}{PM}" in own and len(names) <= MANY:
             half = own[f"{y}{PM}"].to_numpy(float)
             axes.fill_between(x, values - half, values + half, color=colour, alpha=0.10, lw=0)
+    if len(names) > MOST_NAMES:
+        axes.plot([], [], " ", label=f"and {len(names) - MOST_NAMES} more, thin")
     _ticks(axes, frame[axis])
     axes.set_xlabel(axis.replace("-", " ") + (" (frames)" if "interval" in axis else ""))
     axes.set_ylabel(AXES.get(y, y))
     axes.set_title(title, loc="left", fontsize=10)
-    axes.legend(
-        fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.3
-    )
+    legend_beside(figure, axes)
     return figure
 
 

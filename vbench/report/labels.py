@@ -18,8 +18,9 @@ AROUND = (
 REACHES = (1.0, 1.7, 2.6, 3.8, 5.2, 7.0, 9.0, 12.0)
 OFFSETS = [(dx * reach, dy * reach) for reach in REACHES for dx, dy in AROUND]
 
-# So few names are all written, even where they touch; longer names are cut.
+# So few names are all written, even where they touch; of so many only the first ones get leaders.
 FEW = 12
+MANY = 24
 LONG = 44
 # A label this far from its point (in points of print) gets a line to it.
 FAR = 12
@@ -54,8 +55,9 @@ def place_labels(
     frame = axes.get_window_extent(renderer)
     border = np.array([frame.x0, frame.y0, frame.x1 + spill * frame.width, frame.y1])
     placed = []
+    front = set(first)
     order = np.lexsort((points[:, 0], -points[:, 1])).tolist()
-    for index in [*first, *(i for i in order if i not in set(first))]:
+    for index in [*first, *(i for i in order if i not in front)]:
         note = axes.annotate(
             short(texts[index]), (x[index], y[index]), fontsize=size, color="0.1", zorder=4,
             textcoords="offset points", xytext=(0, 0), annotation_clip=False,
@@ -64,9 +66,10 @@ def place_labels(
         extent = note.get_window_extent(renderer)
         boxes = _candidates(points[index], extent.width, extent.height, scale)
         leaders = [_leader(points[index], offset, scale) for offset in OFFSETS]
+        near = [not len(texts) > MANY or index in front or not len(line) for line in leaders]
         costs = [
-            _cost(box, leader, offset, taken, lines, border)
-            for box, leader, offset in zip(boxes, leaders, OFFSETS, strict=True)
+            _cost(box, leader, offset, taken, lines, border) if allowed else np.inf
+            for box, leader, offset, allowed in zip(boxes, leaders, OFFSETS, near, strict=True)
         ]
         best = int(np.argmin(costs))
         if len(texts) > FEW and overlaps(boxes[best], taken).any():
@@ -90,9 +93,17 @@ def place_labels(
 
 
 def short(text: str, most: int = LONG) -> str:
-    """Cut a name to what fits beside a point; of a path only its end is told."""
+    """Cut a name to what fits beside a point; of a path only its end is told.
+
+    Parameters go first, then the middle: methods of a sweep differ at their ends.
+    """
     text = re.sub(r":[^+@\[\]]*/", ":", text)
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+    if len(text) > most:
+        text = re.sub(r"\[[^\]]*\]", "[…]", text)
+    if len(text) <= most:
+        return text
+    tail = most // 2
+    return f"{text[: most - tail - 1]}…{text[-tail:]}"
 
 
 def overlaps(box: Floats, others: Floats) -> Floats:

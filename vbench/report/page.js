@@ -68,11 +68,14 @@ function tip(event, row, names) {
 }
 const hideTip = () => { $("tip").style.display = "none"; };
 
+// A unit of a drawing is a pixel of the page, so that its letters are as large as the page's.
+const widthOf = (id) => Math.max(280, Math.min($(id).clientWidth || 900, 1180));
+const shortened = (name, most) => name.length > most ? name.slice(0, most - 1) + "…" : name;
+
 function drawPlot() {
   const x = $("x").value, y = $("y").value;
   const rows = D.rows.filter((r) => typeof r[x] === "number" && typeof r[y] === "number");
-  const narrow = $("plot").clientWidth < 560;
-  const width = narrow ? 420 : 900, height = narrow ? 380 : 430;
+  const width = widthOf("plot"), narrow = width < 560, height = narrow ? 360 : 430;
   const left = 58, right = narrow ? 16 : 30, top = 12, bottom = 44;
   const svg = shape("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
   svg.append(shape("title", {}, `${column[y].label} against ${column[x].label}`));
@@ -87,7 +90,7 @@ function drawPlot() {
     svg.append(shape("line", { x1: left, x2: width - right, y1: up.at(t), y2: up.at(t), class: "grid" }));
     svg.append(shape("text", { x: left - 6, y: up.at(t) + 4, "text-anchor": "end", class: "soft" }, plain(t)));
   }
-  for (const t of across.ticks) {
+  for (const t of apart(across, width)) {
     svg.append(shape("line", { y1: top, y2: height - bottom, x1: across.at(t), x2: across.at(t), class: "grid" }));
     svg.append(shape("text", { x: across.at(t), y: height - bottom + 16, "text-anchor": "middle", class: "soft" }, plain(t)));
   }
@@ -113,6 +116,16 @@ function drawPlot() {
   }
   for (const row of ordered) label(svg, row, across.at(row[x]), up.at(row[y]), taken, width, narrow);
 }
+// Ticks whose numbers do not touch.
+function apart(axis, width) {
+  let last = -Infinity;
+  return axis.ticks.filter((t) => {
+    const half = plain(t).length * 3.6 + 4, at = axis.at(t);
+    if (at - half < last || at + half > width) return false;
+    last = at + half;
+    return true;
+  });
+}
 function drawFront(svg, rows, x, y, across, up) {
   const sign = column[y].better === "lower" ? -1 : 1, cost = column[x].better === "higher" ? -1 : 1;
   const sorted = [...rows].sort((a, b) => cost * (a[x] - b[x]) || sign * (b[y] - a[y]));
@@ -127,14 +140,14 @@ function drawFront(svg, rows, x, y, across, up) {
 }
 // A name stands beside its point where there is room for it; otherwise hovering tells it.
 function label(svg, row, px, py, taken, width, narrow) {
-  const text = row.method.length > 44 ? row.method.slice(0, 42) + "…" : row.method;
+  const text = shortened(row.method, narrow ? 26 : 44);
   const w = text.length * 6.1 + 4, h = 13;
   const places = [[px + 9, py - 6], [px - 9 - w, py - 6], [px - w / 2, py - 22], [px - w / 2, py + 9], [px + 9, py - 19], [px + 9, py + 7]];
   for (const [lx, ly] of places) {
     const box = [lx, ly, lx + w, ly + h];
     const free = lx > 58 && lx + w < width && ly > 0 &&
       !taken.some((t) => box[0] < t[2] && t[0] < box[2] && box[1] < t[3] && t[1] < box[3]);
-    if (free && !(narrow && w > 210)) {
+    if (free) {
       taken.push(box);
       svg.append(shape("text", { x: lx + 2, y: ly + 10.5, class: "name" }, text));
       return;
@@ -261,7 +274,7 @@ function drawStrip(clip) {
 }
 function drawTimeline(clip) {
   const cells = [...picked].map((m) => [m, D.cells[m]?.[clip.name]]).filter(([, c]) => c && c.kinds);
-  const width = $("timeline").clientWidth < 560 ? 420 : 900, left = 46, right = 12, rowHeight = 9, plotHeight = cells.some(([, c]) => c.iou) ? 170 : 0;
+  const width = widthOf("timeline"), left = 46, right = 12, rowHeight = 9, plotHeight = cells.some(([, c]) => c.iou) ? 170 : 0;
   const top = 8, height = top + plotHeight + 24 + cells.length * rowHeight + 22;
   const svg = shape("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
   svg.append(shape("title", {}, `overlap and kind of step over the frames of ${clip.name}`));

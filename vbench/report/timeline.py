@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from vbench.core.boxes import iou
 from vbench.core.errors import VBenchError
 from vbench.core.trace import Kind, Trace
-from vbench.report.canvas import COLOURS, canvas
+from vbench.report.canvas import COLOURS, MOST_LINES, canvas, legend_beside, most_shown
 from vbench.store.traces import StoredTruth
 
 STEPS = {
@@ -30,6 +31,7 @@ def timeline(truth: StoredTruth, traces: Mapping[str, Trace], title: str) -> Any
         raise VBenchError(f"clip '{truth.name}' has no ground truth of one target")
     figure, axes = canvas((8.0, 3.4))
     seen: set[str] = set()
+    count, traces = len(traces), dict(islice(traces.items(), MOST_LINES))
     for index, (method, trace) in enumerate(traces.items()):
         overlap = iou(trace.boxes, truth.truth)
         overlap[~np.isfinite(truth.truth).all(axis=1)] = np.nan
@@ -50,6 +52,6 @@ def timeline(truth: StoredTruth, traces: Mapping[str, Trace], title: str) -> Any
     axes.set_xlim(0, truth.frames - 1)
     axes.set_xlabel("frame")
     axes.set_ylabel("IoU (dotted: belief)")
-    axes.set_title(title, loc="left", fontsize=10)
-    axes.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    axes.set_title(title + most_shown(count, MOST_LINES), loc="left", fontsize=10)
+    legend_beside(figure, axes)
     return figure

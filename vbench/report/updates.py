@@ -13,7 +13,8 @@ import pandas as pd
 
 from vbench.core.errors import VBenchError
 from vbench.core.trace import Kind, Trace
-from vbench.report.canvas import COLOURS, canvas
+from vbench.report.canvas import COLOURS, MOST_LINES, canvas, most_shown
+from vbench.report.labels import short
 
 ITERATIONS, LOSS = "update_iterations", "update_loss"
 
@@ -55,11 +56,13 @@ def updates(traces: Mapping[str, Trace], title: str) -> Any:
     figure, spare = canvas((8.0, 5.0))
     figure.delaxes(spare)
     panels = figure.subplots(3, 1, sharex=True)
-    groups = list(table.groupby("method", sort=False))
+    every = list(table.groupby("method", sort=False))
+    groups = every[:MOST_LINES]
+    title += most_shown(len(every), MOST_LINES)
     for index, (method, rows) in enumerate(groups):
         colour = COLOURS[index % len(COLOURS)]
         learnt = rows[rows["iterations"] > 0]
-        label = f"{method}: {learnt['iterations'].sum()} iterations in {len(learnt)} updates"
+        label = f"{short(str(method))}: {learnt['iterations'].sum()} iterations in {len(learnt)} updates"
         panels[0].plot(rows["frame"], rows["score"], color=colour, lw=1.2, label=label)
         # Bars of several methods stand beside each other.
         place = learnt["frame"] + (index - (len(groups) - 1) / 2) * 0.8 / len(groups)

@@ -11,7 +11,7 @@ import numpy as np
 from vbench.metrics.vot import VotScore
 from vbench.metrics.vot_intervals import vot_intervals
 from vbench.metrics.vot_profiles import SENSITIVITY
-from vbench.report.canvas import canvas, marks_of, styles
+from vbench.report.canvas import MOST_NAMES, canvas, legend_beside, marks_of, styles
 from vbench.report.labels import place_labels
 
 DASHES = ("-", "--", "-.", ":")
@@ -54,9 +54,12 @@ def expected_overlap(found: Mapping[str, VotScore], title: str) -> Any:
         score = found[method]
         lengths = np.arange(1, len(score.curve) + 1)
         axes.plot(
-            lengths, score.curve, DASHES[index % 4], color=style[method][0], lw=1.5,
-            label=f"{_legend(score)}{method}",
+            lengths, score.curve, DASHES[index % 4], color=style[method][0],
+            lw=1.5 if index < MOST_NAMES else 0.6,
+            label=f"{_legend(score)}{method}" if index < MOST_NAMES else None,
         )  # fmt: skip
+    if len(order) > MOST_NAMES:
+        axes.plot([], [], " ", label=f"and {len(order) - MOST_NAMES} more, thin")
     interval = found[order[0]].interval
     if interval is not None:
         axes.axvspan(*interval, color="0.5", alpha=0.12, lw=0)
@@ -68,9 +71,7 @@ def expected_overlap(found: Mapping[str, VotScore], title: str) -> Any:
     axes.set_xlabel("sequence length (frames)")
     axes.set_ylabel("expected average overlap")
     axes.set_title(title, loc="left", fontsize=10)
-    axes.legend(
-        fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.3
-    )
+    legend_beside(figure, axes)
     return figure
 
 
