@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -109,3 +111,23 @@ def test_focal_loss_is_cross_entropy_weighed_by_doubt():
     # Without weighing, half of the plain sum.
     plain = np.log(2) - np.log(1 - float(p[1]))
     assert float(focal_loss(logits, labels, 0.0, 0.5)) == pytest.approx(plain / 2, rel=1e-5)
+
+
+def test_proposals_lose_by_the_sum_written_out():
+    generator = torch.Generator().manual_seed(2)
+    scores, deltas, codes = (torch.randn(12, k, generator=generator) for k in (2, 4, 4))
+    labels = torch.tensor([1, 0, -1, 0, 1, -1, 0, 0, 1, -1, 0, 1])
+    stds = torch.tensor([0.1, 0.1, 0.4, 0.4])
+    found = proposal_loss(scores, deltas, Targets(labels, codes * stds), stds)
+    entropies, gap = [], 0.0
+    for row, label in enumerate(labels.tolist()):
+        if label < 0:
+            continue
+        background, thing = scores[row].tolist()
+        own = (background, thing)[label]
+        entropies.append(math.log(math.exp(background) + math.exp(thing)) - own)
+        if label == 1:
+            for said, wanted in zip(deltas[row].tolist(), codes[row].tolist(), strict=True):
+                far = abs(said - wanted)
+                gap += far**2 / 2 if far < 1 else far - 0.5
+    assert float(found) == pytest.approx(sum(entropies) / len(entropies) + gap / 256, rel=1e-5)

@@ -8,6 +8,7 @@ from vbench.detectors.dff import Dff
 from vbench.detectors.fgfa import Fgfa
 from vbench.detectors.lsts import Lsts
 from vbench.detectors.rfcn import Rfcn
+from vbench.nn.flownet import warped
 from vbench.nn.rpn import ProposalRule
 from vbench.train.detection_recipe import (
     DetectionRecipe,
@@ -162,3 +163,23 @@ def test_more_classes_than_the_detector_has_are_refused():
 def test_clips_without_objects_are_refused():
     with pytest.raises(VBenchError, match="objects with classes"):
         DetectionRecipe(Rfcn(**TINY), [Clip("x", [])], 1, "cpu")
+
+
+def test_other_frames_are_warped_here_and_weighed_by_likeness():
+    """FGFA's training, written out frame by frame."""
+    network = Fgfa(**TINY).network
+    first, second, image = (
+        torch.randn(1, 3, 64, 80, generator=torch.Generator().manual_seed(k)) for k in range(3)
+    )
+    with torch.no_grad():
+        own = network.embedding(network.trunk(image))
+        there, alike = [], []
+        for other in (first, second):
+            flow, _ = network.flownet(image, other)
+            there.append(warped(network.trunk(other), flow))
+            embedded = network.embedding(there[-1])
+            norms = own.norm(dim=1) * embedded.norm(dim=1)
+            alike.append((own * embedded).sum(dim=1) / norms.clamp(min=1e-10))
+        weight = 1 / (1 + torch.exp(alike[1] - alike[0]))
+        wanted = weight * there[0] + (1 - weight) * there[1]
+        assert torch.allclose(network.joint([first, second, image]), wanted, rtol=1e-4, atol=1e-4)

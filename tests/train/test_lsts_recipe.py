@@ -12,7 +12,6 @@ from vbench.detectors.lsts import Lsts
 from vbench.detectors.rfcn import Rfcn
 from vbench.nn.alignment import small
 from vbench.nn.rpn import ProposalRule
-from vbench.train.detection_recipe import DetectionRecipe
 from vbench.train.loop import Course, fit
 from vbench.train.lsts_recipe import LstsRecipe, Made, MadeOnce
 
@@ -77,9 +76,20 @@ def test_layers_that_stay_see_a_frame_once_and_losses_are_the_same(align, detect
     assert bool(kept.made.known) == (align != "flow")
 
 
+def test_new_layers_alone_learn_by_adam_places_ten_times_as_fast(detector_of) -> None:
+    made = recipe_of(detector_of())
+    adam = made.optimiser(None)
+    assert isinstance(adam, torch.optim.Adam)
+    rates = {id(p): group["lr"] for group in adam.param_groups for p in group["params"]}
+    assert rates.pop(id(made.module.init_offset)) == pytest.approx(1e-2)
+    assert set(rates.values()) == {1e-3}
+    fitted = {id(p) for p in made.module.parameters() if p.requires_grad}
+    assert set(rates) | {id(made.module.init_offset)} == fitted
+
+
 def test_a_detector_of_its_own_weights_is_fitted_whole() -> None:
     made = recipe_of(Lsts(**TINY))
-    assert isinstance(made, DetectionRecipe)
+    assert isinstance(made.optimiser(None), torch.optim.SGD)
     assert all(p.requires_grad for p in made.module.parameters())
 
 

@@ -19,7 +19,6 @@ from vbench.core.boxes import to_corners
 from vbench.core.clip import Clip
 from vbench.nn.two_stage import BOX_STDS, ProposalCounts, TwoStage, map_anchors
 from vbench.train.detection_losses import (
-    RPN_EXAMPLES,
     hard_region_loss,
     proposal_targets,
     region_targets,
@@ -105,7 +104,8 @@ class FrcnnRecipe:
         gap = smooth_l1_loss(
             codes[positive], wanted.codes[positive], reduction="sum", beta=RPN_BETA
         )
-        return (objects + gap) / RPN_EXAMPLES
+        # Over those drawn, 256 but in small images (mmdetection, anchor_head.py).
+        return (objects + gap) / int(chosen.sum())
 
 
 def inclusive(corners: Tensor) -> Tensor:

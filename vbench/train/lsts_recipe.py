@@ -12,13 +12,16 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
 
 from vbench.core.clip import Clip
 from vbench.train.detection_recipe import DetectionRecipe, Seen
 
 # What was made of frames is kept while it fits.
 MOST_BYTES = 1 << 30
+# Adam's rate where only new layers learn, and how much faster places move: 0.01 cells a step.
+ADAM_RATE, PLACES_SPEED = 1e-3, 10.0
 STAYS = ("trunk.", "heads.")
 
 
@@ -73,6 +76,23 @@ class LstsRecipe(DetectionRecipe):
             for name, parameter in self.module.named_parameters():
                 if name.startswith(STAYS):
                     parameter.requires_grad_(False)
+
+    def optimiser(self, rate: float | None) -> Optimizer:
+        """Descent with momentum, as published, for all of it; else Adam for what begins anew.
+
+        Similarities are products of two layers that start small: with one rate for all, descent
+        leaves them nearly flat for thousands of steps.
+        """
+        if not self.trunk_stays:
+            return super().optimiser(rate)
+        lr = rate or ADAM_RATE
+        groups: dict[bool, list[nn.Parameter]] = {False: [], True: []}
+        for name, parameter in self.module.named_parameters():
+            if parameter.requires_grad:
+                groups[name.endswith("init_offset")].append(parameter)
+        speeds = {False: 1.0, True: PLACES_SPEED}
+        chosen = [{"params": p, "lr": lr * speeds[k]} for k, p in groups.items() if p]
+        return Adam(chosen, lr=lr)
 
     def _seen(self, clip: int, indices: Sequence[int], mirrored: bool) -> Seen:
         if not self.trunk_stays or self.module.flow_align is not None:
