@@ -22,6 +22,9 @@ def write(path, boxes, form="%d", delimiter=","):
     np.savetxt(path, boxes, fmt=form, delimiter=delimiter)
 
 
+LONG_TERM = ("lt_precision", "lt_recall", "lt_f")
+
+
 @pytest.fixture
 def world(tmp_path, monkeypatch):
     """Annotations of four OTB sequences, results of two trackers, nothing else around."""
@@ -247,6 +250,30 @@ def test_results_that_begin_late_are_kept_with_their_first_frame(world, capsys):
     # got10k's toolkit compares its row 1 with the truth's row 1: five frames too early.
     moved = by_name(score(capsys, "otb", "--allow-partial", "--json", "--profile", "got10k"))
     assert moved["good"]["metrics"]["success_auc"] < 0.95
+
+
+def test_confidences_beside_boxes_give_long_term_scores(world, capsys):
+    """As the VOT toolkits (`_confidence.value`) and pytracking (`_object_presence_scores`)."""
+    absent = np.arange(N) >= N // 2
+    for number, name in enumerate(NAMES):
+        truth = truth_of(name)
+        write(world / "anno" / f"{name}.txt", np.where(absent[:, None], np.nan, truth), "%g")
+        suffix = "confidence.value" if number % 2 else "object_presence_scores.txt"
+        sure = np.where(absent, 0.1, 0.9)
+        (world / f"raw/good/{name}_{suffix}").write_text("".join(f"{s}\n" for s in sure))
+    whole = by_name(score(capsys, "raw", "--json", "--allow-partial"))
+    # Above .1 there are perfect answers alone: the boxes of absent frames are not given.
+    assert [whole["good"]["metrics"][n] for n in LONG_TERM] == [1.0, 1.0, 1.0]
+    assert not set(LONG_TERM) & set(whole["near"]["metrics"])
+    assert "lt_f" in score(capsys, "raw", "--allow-partial", "--by", "clip").out
+    vbench(capsys, "import", "raw/good", "--suite", "otb2015", "--annotations", "anno",
+           "--out", "run")  # fmt: skip
+    (row,) = vbench(capsys, "report", "run", "--json").json["results"]
+    assert [row[n] for n in LONG_TERM] == [1.0, 1.0, 1.0]
+    (world / f"raw/good/{NAMES[1]}_confidence.value").write_text("0.5\n")
+    (good,) = by_name(score(capsys, "raw/good", "--json", "--allow-partial")).values()
+    assert "lt_f" not in good["metrics"]
+    assert "no whole file of confidences for 1 clips" in good["notes"][-1]["what"]
 
 
 def test_export_says_what_it_rounds(world, capsys):

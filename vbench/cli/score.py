@@ -191,7 +191,8 @@ def _as_json(
 def _show(console: Console, suite: Suite, found: Sequence[Scores]) -> None:
     from rich.table import Table
 
-    names = [n for n in _columns(suite) if any(n in s.metrics for s in found)]
+    extra = dict.fromkeys(name for s in found for name in s.extra)
+    names = [n for n in (*_columns(suite), *extra) if any(n in s.metrics for s in found)]
     title = f"{suite.name}, profile {found[0].rules.title}; +- is a 95 % interval over clips"
     console.print(title, soft_wrap=True)
     table = Table(box=None, pad_edge=False)
@@ -229,7 +230,7 @@ def _show_rows(console: Console, found: Sequence[Scores], by: str) -> None:
             rows = scores.by_attribute()
         else:
             rows = {clip: ("1/1", means) for clip, means in scores.per_clip().items()}
-        names = [n for n in scores.metrics if n in METRICS]
+        names = [n for n in scores.metrics if n in METRICS and n not in scores.extra]
         table = Table(title=scores.name, title_justify="left", box=None, pad_edge=False)
         for column in (by, "clips", *names):
             table.add_column(column, justify="left" if column == by else "right")

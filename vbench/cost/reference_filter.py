@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 
 IMAGE_PX = 600
 FILTER_PX = 30
 REPETITIONS = 20
+BRIEF = 5
 
 
 def filter_seconds(
@@ -36,6 +38,12 @@ def filter_seconds(
         return (now() - before) / repetitions
     finally:
         cv2.setNumThreads(threads)
+
+
+@cache
+def machine_filter_seconds() -> float:
+    """Seconds of one filter here, measured once in a process and briefly, for runs to keep."""
+    return filter_seconds(repetitions=BRIEF)
 
 
 def filter_operations(seconds_a_frame: float, reference_seconds: float) -> float:

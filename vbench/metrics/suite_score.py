@@ -117,7 +117,8 @@ class Scores:
         rows = {}
         for tag in sorted({tag for clip in self.clips for tag in clip.tags}):
             chosen: Ints = np.flatnonzero([tag in clip.tags for clip in self.clips])
-            means = {name: self.scored.mean(name, chosen) for name in self.metrics}
+            named = [name for name in self.metrics if name in OVERLAP_METRICS]
+            means = {name: self.scored.mean(name, chosen) for name in named}
             rows[tag] = (f"{len(chosen)}/{len(self.clips)}", means)
         return rows
 

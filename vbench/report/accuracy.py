@@ -17,6 +17,7 @@ from vbench.metrics.ope import PIXELS, OpeScores, Truths, score_ope
 from vbench.metrics.profiles import Rules, iou_thresholds, rules_of, without_flagged
 from vbench.metrics.short_range import judged, miss_rate
 from vbench.metrics.vot_profiles import VOT_PROFILES
+from vbench.report.long_term import long_term_of
 from vbench.report.video import video_accuracy, video_plus_minus
 from vbench.report.vot_accuracy import Interval, is_vot_run, vot_accuracy, vot_plus_minus
 from vbench.store.traces import StoredTruth
@@ -41,6 +42,7 @@ def accuracy_of(
         return vot_accuracy(suite, profile, protocol, truths, traces, interval)
     scored = _scored(suite, profile, truths, traces)
     found = {} if scored is None else {name: scored.mean(name) for name in OVERLAP_METRICS}
+    found |= long_term_of(truths, traces)
     if any(RESTART in truth.frame_tags for truth in truths):
         found["miss_rate"] = miss_rate(*_boxes(truths, traces, _rules(suite, profile)))
     return found

@@ -19,13 +19,12 @@ from vbench.core.vot_run import COLUMN, runs_in
 from vbench.metrics.suite_score import Placed, Result
 from vbench.run.bench import Order
 from vbench.run.bench import run as run_bench
+from vbench.run.confidences import column_of
 from vbench.run.import_vot import ReadTraces, vot_traces
 from vbench.run.score_files import ResultFiles, read_path
 from vbench.run.score_vot import is_vot
 from vbench.store.files import locked
 from vbench.store.raw_export import VOT, Written, file_name, write_results
-from vbench.store.raw_results import read_seconds
-from vbench.store.raw_text import BadTable
 from vbench.store.raw_vot import plain_run, write_vot_runs
 from vbench.store.run_folder import Manifest, MethodRecord, RunFolder, content_key
 
@@ -68,7 +67,11 @@ def _read(files: ResultFiles, suite: Suite) -> ReadTraces:
     for clip in suite.clips:
         try:
             placed = _placed(clip, files.results)
-            traces[clip.name] = _trace(placed, _seconds(files, clip, placed.first))
+            tracker, rows = files.tracker, len(placed.boxes)
+            seconds = column_of(tracker.times.get(clip.name), rows)
+            traces[clip.name] = _trace(
+                placed, seconds, column_of(tracker.confidences.get(clip.name), rows)
+            )
         except ValueError as error:
             problems[clip.name] = str(error)
     notes: dict[str, str] = {}
@@ -175,20 +178,11 @@ def _placed(clip: Clip, results: Mapping[str, Result]) -> Placed:
     return placed
 
 
-def _seconds(files: ResultFiles, clip: Clip, first: int) -> Floats:
-    """Seconds of each frame from `first` on, NaN without a (whole) file of times."""
-    file = files.tracker.times.get(clip.name)
-    seconds = read_seconds(file) if file is not None else BadTable("none")
-    if isinstance(seconds, BadTable) or len(seconds) != len(clip) - first:
-        return np.full(len(clip) - first, np.nan)
-    return seconds
-
-
-def _trace(placed: Placed, seconds: Floats) -> Trace:
+def _trace(placed: Placed, seconds: Floats, scores: Floats) -> Trace:
     """A trace of the whole clip; frames before the first row are SKIPPED."""
     first = placed.first
     boxes = np.concatenate([absent(first), placed.boxes])
-    seconds = np.concatenate([np.full(first, np.nan), seconds])
+    before = np.full(first, np.nan)
     n = len(boxes)
     kind = np.full(n, Kind.KEY, dtype=np.int8)
     kind[:first] = Kind.SKIPPED
@@ -199,11 +193,11 @@ def _trace(placed: Placed, seconds: Floats) -> Trace:
         objects=np.ones(n, dtype=np.int64),
         carried=np.zeros(n, dtype=np.int64),
         belief=unknown,
-        seconds=seconds,
+        seconds=np.concatenate([before, seconds]),
         cheap_seconds=unknown,
         decode_seconds=unknown,
         boxes=boxes,
-        scores=unknown,
+        scores=np.concatenate([before, scores]),
         labels=np.full(n, -1, dtype=np.int64),
     )
 

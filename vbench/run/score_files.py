@@ -97,7 +97,12 @@ def scored(scorer: Scorer, files: ResultFiles, allow_partial: bool = False) -> S
         foreign = tuple(remark for remark in problems if remark.what.startswith(FOREIGN))
         notes += foreign
         problems = tuple(remark for remark in problems if remark not in foreign)
-    return scorer.score(files.results, files.name, allow_partial, notes, problems)
+    scores = scorer.score(files.results, files.name, allow_partial, notes, problems)
+    if not files.tracker.confidences:
+        return scores
+    from vbench.run.confidences import with_long_term
+
+    return with_long_term(scores, files.results, files.tracker)
 
 
 def _each(path: Path, suite: Suite, repair: bool, use: Callable[[ResultFiles], T]) -> list[T]:

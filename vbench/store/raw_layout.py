@@ -18,7 +18,7 @@ from typing import NamedTuple
 from vbench.core.errors import VBenchError
 from vbench.store.raw_text import MOST_BYTES
 
-SUFFIXES = (".txt", ".csv", ".mat", ".json")
+SUFFIXES = (".txt", ".csv", ".mat", ".json", ".value")
 MOST_UNPACKED = 2 << 30  # of a zip
 MOST_FILES = 200_000
 MOST_DEPTH = 6
@@ -29,7 +29,8 @@ BESIDE = frozenset({"readme", "source", "license", "licence", "speed", "fps", "l
 # Other names of sequences: OTB-100 has only the second target of Human4.
 ALSO_CALLED = {"human4": "human4-2"}
 TIMES = frozenset({"times", "time", "Times"})
-_TIME = re.compile(r"[_-]times?$")
+# Files of times, and of confidences (the VOT toolkits, pytracking), beside those of boxes.
+_BESIDE_BOXES = re.compile(r"[_-](?:(?P<times>times?)|confidence|object_presence_scores)$")
 _REPETITION = re.compile(r"\d{3}")
 _SEPARATORS = str.maketrans("._ ", "---")
 
@@ -55,7 +56,7 @@ class RawFile(NamedTuple):
 
 @dataclass
 class RawTracker:
-    """Files of one tracker by clip, and of the `times` of its frames.
+    """Files of one tracker by clip, and of the `times` and `confidences` of its frames.
 
     `unknown` are of no clip of the suite; `whole` is one file for all clips.
     """
@@ -64,6 +65,7 @@ class RawTracker:
     files: dict[str, RawFile] = field(default_factory=dict)
     whole: RawFile | None = None
     times: dict[str, RawFile] = field(default_factory=dict)
+    confidences: dict[str, RawFile] = field(default_factory=dict)
     unknown: list[RawFile] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -246,8 +248,10 @@ def _members(path: Path, refused: list[str]) -> Iterator[RawFile]:
 def _sort_in(file: RawFile, names: ClipNames, root: str, found: dict[str, RawTracker]) -> None:
     """Put a file where it belongs."""
     stem, _, suffix = file.name.rpartition(".")
-    is_time = _TIME.search(stem) is not None
-    clip, rest = names.split(_TIME.sub("", stem) if is_time else stem)
+    beside = _BESIDE_BOXES.search(stem)
+    if beside is None and suffix.lower() == "value":
+        return
+    clip, rest = names.split(stem[: beside.start()] if beside else stem)
     folders = [part for part in file.folders if part not in TIMES]
     if folders and clip is not None and names.find(folders[-1]) == clip:
         folders.pop()
@@ -263,9 +267,10 @@ def _sort_in(file: RawFile, names: ClipNames, root: str, found: dict[str, RawTra
     tracker = found.get(name)
     if tracker is None:
         tracker = found[name] = RawTracker(name)
-    if is_time:
+    if beside:
         if clip is not None:
-            tracker.times.setdefault(clip, file)
+            kept = tracker.times if beside["times"] else tracker.confidences
+            kept.setdefault(clip, file)
     elif clip is None:
         _keep_unknown(tracker, file)
     elif clip not in tracker.files:

@@ -61,7 +61,7 @@ def read_tracker(tracker: RawTracker, clips: ClipNames) -> RawResults:
 
 
 def read_seconds(file: RawFile) -> Floats | BadTable:
-    """Read the seconds of each frame (n,) from a file of times."""
+    """Read one number of each frame (n,): from a file of times in seconds, or of confidences."""
     try:
         table = parse_table(read_bytes(file), columns=1)
     except ValueError as error:

@@ -40,9 +40,10 @@ class MethodRecord:
 
     `key` addresses its content: method, weights, seed, package version. `costs` is a UnitCosts
     as JSON. `projected` says that seconds are composed from measured parts. `foreign_cores` is the
-    most that other programs used while it was timed, `energy` what a meter counted, `repeats_ms`
-    the median of every timing repeat, `devices` where its clips were timed. `problems` maps clips
-    to the reason why they have no trace, `notes` to what was odd in imported files or mended there.
+    most that other programs used while it was timed, `filter_ms` the time of a reference filter
+    there, `energy` what a meter counted, `repeats_ms` the median of every timing repeat, `devices`
+    where its clips were timed. `problems` maps clips to the reason why they have no trace, `notes`
+    to what was odd in imported files or mended there.
     """
 
     method: str
@@ -56,6 +57,7 @@ class MethodRecord:
     memory_mb: float | None = None
     load_seconds: float | None = None
     foreign_cores: float | None = None
+    filter_ms: float | None = None
     energy: dict[str, Any] = field(default_factory=dict)
     repeats_ms: list[float] = field(default_factory=list)
     devices: list[str] = field(default_factory=list)
