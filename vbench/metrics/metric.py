@@ -83,6 +83,9 @@ METRICS: dict[str, Metric] = {
         Metric("gmac_per_frame", "GMAC", 0.0, math.inf, "lower", "multiply-accumulates a frame"),
         Metric("params_m", "million", 0.0, math.inf, "lower", "parameters of the networks", 2),
         Metric("fps", "frames/s", 0.0, math.inf, "higher", "frames over seconds, no decoding", 1),
+        Metric(
+            "efo", "frames/filter", 0.0, math.inf, "higher", "frames in a filter's time (VOT)", 2
+        ),
         _milliseconds("ms_mean", "mean time of a frame, without decoding"),
         _milliseconds("ms_p50", "median time of a frame"),
         _milliseconds("ms_p95", "95th percentile of the time of a frame"),

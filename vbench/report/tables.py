@@ -14,6 +14,7 @@ import pandas as pd
 from vbench.core.errors import VBenchError
 from vbench.core.trace import Trace
 from vbench.cost.latency import latency
+from vbench.cost.reference_filter import filter_operations
 from vbench.cost.unit_costs import UnitCosts
 from vbench.metrics.metric import METRICS
 from vbench.report.accuracy import accuracy_of, plus_minus_of
@@ -229,6 +230,7 @@ def _summary_row(
     row["params_m"] = record.params_m if record.params_m is not None else math.nan
     row["memory_mb"] = record.memory_mb if record.memory_mb is not None else math.nan
     row["joules_per_frame"] = joules_per_frame(record)
+    row["efo"] = filter_operations(row.get("ms_mean", math.nan), record.filter_ms or math.nan)
     return row
 
 

@@ -19,6 +19,7 @@ from vbench.core.roles import Recorded
 from vbench.core.suite import Suite
 from vbench.core.trace import Trace
 from vbench.cost.device import device_label
+from vbench.cost.reference_filter import machine_filter_seconds
 from vbench.run.budget import as_found, within_budget
 from vbench.run.chains import answered_unseen
 from vbench.run.compose import Composed, Plan, WeightsFor, check, compose
@@ -130,6 +131,7 @@ def _run_method(
         if order.timing:
             earlier = [] if order.again == "always" else record.devices
             record.devices = sorted({*earlier, device_label(outcome.manifest.machine)})
+            record.filter_ms = 1e3 * machine_filter_seconds()
         # Counting and the first call warm the model up, so that no clip pays for it.
         tally = outcome.tallies.costs_of(composed.carrier, composed.stepper)
         record.costs = tally.to_json()
