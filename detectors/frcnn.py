@@ -84,8 +84,8 @@ class FasterRcnn:
         return logits.softmax(dim=1)[:, 1:]
 
     def work(self) -> WorkTable:
-        """What a 16:9 frame costs, by its shapes alone."""
-        rcnn = judging(self.features, float(self.counts.most))
+        """What a frame of 600 x 1000 px costs, by its shapes alone."""
+        rcnn = judging(self.features, self.counts.most)
         return {"detect": [looking(self.features), rcnn]}
 
     def _answer(self, look: Look, corners: Tensor, scores: Tensor) -> Detections:

@@ -109,8 +109,8 @@ class PlugPlay:
         return self._answer(look, followed, scores)
 
     def work(self) -> WorkTable:
-        """What a 16:9 frame costs, and each box followed or judged again, by shapes alone."""
-        stage = judging(self.features, float(self.detector.counts.most))
+        """What a frame of 600 x 1000 px costs, and each box followed or judged again."""
+        stage = judging(self.features, self.detector.counts.most)
         return {
             "key": [looking(self.features), stage],
             "inter": [looking(self.features, proposing=False)],

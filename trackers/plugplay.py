@@ -72,7 +72,7 @@ class PlugPlayPropagator:
         return Propagated(look.boxes_of(corners), belief)
 
     def work(self) -> WorkTable:
-        """The backbone on a 16:9 frame, unless the keyframe's is shared, and the tracker."""
+        """The backbone on 600 x 1000 px, unless the keyframe's is shared, and the tracker."""
         backbone = looking(self.features, proposing=False)
         anchor: list[Work] = [] if self.shared else [backbone]
         return {"anchor": anchor, "propagate": [backbone, following(self.features)]}

@@ -1,4 +1,4 @@
-"""Memory of LSTS and Plug & Play while 300 frames of 600 x 1000 px go through their full width.
+"""Memory of LSTS and Plug & Play while 300 frames of 300 x 500 px go through their full width.
 
 Run: python tests/benchmarks/bench_streaming.py [SHORT_PX [FRAMES]]
 """
@@ -77,7 +77,7 @@ def main() -> None:
     if sys.argv[1:2] == ["--here"]:
         stream(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
         return
-    short_px, frames = (*sys.argv[1:], *("600", "300")[len(sys.argv) - 1 :])
+    short_px, frames = (*sys.argv[1:], *("300", "300")[len(sys.argv) - 1 :])
     for name in METHODS:
         command = [sys.executable, __file__, "--here", name, short_px, frames]
         subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})

@@ -4,6 +4,7 @@ import torch
 
 from vbench.core.errors import VBenchError
 from vbench.core.roles import Detector, Weights
+from vbench.cost.conventions import paper_count
 from vbench.cost.unit_costs import unit_costs
 from vbench.detectors.frcnn import FasterRcnn
 
@@ -107,6 +108,13 @@ def test_costs_are_counted_by_shapes_alone(detector) -> None:
     costs = unit_costs(detector)
     assert costs.key.per_call > 1e6
     assert "RoIAlign" in costs.key.uncounted
+
+
+@pytest.mark.parametrize(("backbone", "gmacs"), [("hrnet", 116.5), ("x101", 174.7 + 4.2)])
+def test_it_costs_what_was_measured_of_the_reference(backbone, gmacs) -> None:
+    # 600 x 1000 px, padded to 608 x 1024, and 300 boxes.
+    works = FasterRcnn(backbone=backbone, device="meta").work()["detect"]
+    assert paper_count(works).macs / 1e9 == pytest.approx(gmacs, abs=0.06)
 
 
 def test_a_short_side_below_32_is_refused() -> None:

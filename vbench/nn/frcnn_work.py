@@ -11,12 +11,12 @@ from vbench.nn.frcnn import FrcnnFeatures, two_stage
 from vbench.nn.plugplay import KERNEL, TARGET, PlugPlayHead
 from vbench.nn.two_stage import BINS
 
-# Work is stated for frames of this shape, (w, h).
-EXAMPLE = (1280, 720)
+# Work is stated for frames of this shape, (w, h), as that of R-FCN: the network sees 608 x 1024 px.
+EXAMPLE = (1000, 600)
 
 
 def looking(features: FrcnnFeatures, proposing: bool = True) -> Work:
-    """Backbone, neck and proposals (or without these) of a 16:9 frame, on shapes alone."""
+    """Backbone, neck and proposals (or without these) of one frame, on shapes alone."""
     size = features.images(np.zeros((EXAMPLE[1], EXAMPLE[0], 3), np.uint8))[0].shape
     with torch.device("meta"):
         network = two_stage(features.backbone, features.network.classes, features.width).eval()
@@ -27,12 +27,12 @@ def looking(features: FrcnnFeatures, proposing: bool = True) -> Work:
     return Work("backbone", trunk, (images,), uncounted=("resizing",))
 
 
-def judging(features: FrcnnFeatures, times: float = 1.0) -> Work:
-    """The second stage on so many boxes."""
+def judging(features: FrcnnFeatures, boxes: int = 1) -> Work:
+    """The second stage on so many boxes of a frame."""
     with torch.device("meta"):
         head = two_stage(features.backbone, features.network.classes, features.width).bbox_head
-        cuts = torch.zeros(1, features.network.channels, BINS, BINS)
-    return Work("R-CNN", head, (cuts,), times=times, uncounted=("RoIAlign",))
+        cuts = torch.zeros(boxes, features.network.channels, BINS, BINS)
+    return Work("R-CNN", head, (cuts,), uncounted=("RoIAlign",))
 
 
 def following(features: FrcnnFeatures, per_object: bool = True) -> Work:
