@@ -8,10 +8,14 @@ from vbench.core.errors import ClipFailed, NotReady, VBenchError
 from vbench.core.policy import Every, Fixed, Online
 from vbench.core.roles import Detections
 from vbench.core.trace import Kind
+from vbench.cost.latency import latency_by_kind
 from vbench.cost.stopwatch import FakeClock
+from vbench.report.tables import cost_of
 from vbench.run.compose import check, plan
-from vbench.run.loop import run_clip
+from vbench.run.loop import run_clip, untimed
+from vbench.run.replay import replaying, with_seconds_of
 from vbench.run.stepper import DetectorStepper, VideoDetectorStepper
+from vbench.store.run_folder import MethodRecord
 
 
 class Listening:
@@ -109,3 +113,46 @@ def test_carried_boxes_are_cut_at_the_frame_and_dropped_outside() -> None:
     assert trace.boxes[1:].tolist() == [[60, 44, 4, 4]] * 2
     # Told of before the cut: one row an object that was answered in the frame before.
     assert post.predicted[1].tolist() == [[60, 44, 8, 8]]
+
+
+class Pausing:
+    """Takes `pause` seconds a clip and changes nothing."""
+
+    def __init__(self, clock: FakeClock, pause: float) -> None:
+        self.clock, self.pause = clock, pause
+
+    def apply(self, clip):
+        self.clock.seconds += self.pause
+        return list(clip)
+
+
+def test_post_processing_is_charged_evenly_to_the_frames_of_its_clip() -> None:
+    clock = FakeClock(0)
+    posts = [Pausing(clock, 6.0), Pausing(clock, 2.0)]
+    trace = run_clip(DetectorStepper(Sightings([1] * 4), None, posts), Every(), clip(4), clock.now)
+    assert trace.post_seconds.tolist() == [2.0] * 4
+    assert trace.seconds.tolist() == [2.0] * 4
+    found = latency_by_kind([trace])
+    assert (found.frame.mean, found.post.mean, found.key.mean) == (2000, 2000, 0)
+    row = cost_of(MethodRecord("a", "", "a", "every", 1, {}), [trace])
+    assert (row["ms_mean"], row["post_ms"]) == (2000, 2000)
+
+
+def test_a_replayed_detector_with_post_processing_takes_what_it_takes_for_real() -> None:
+    clock = FakeClock(0)
+
+    def stepper():
+        return DetectorStepper(Sightings([1] * 4), Carrier([0.9] * 4), [Pausing(clock, 8.0)])
+
+    real = run_clip(stepper(), Fixed(2), clip(4), clock.now)
+    record = run_clip(DetectorStepper(Sightings([1] * 4)), Every(), clip(4), clock.now)
+    again = run_clip(replaying(stepper(), record, None, clock.now), Fixed(2), clip(4), clock.now)
+    assert with_seconds_of(record, again).seconds.tolist() == real.seconds.tolist() == [2.0] * 4
+
+
+def test_without_timing_no_seconds_are_left() -> None:
+    clock = FakeClock(0.5)
+    stepper = DetectorStepper(Sightings([1] * 4), None, [Pausing(clock, 1.0)])
+    trace = untimed(run_clip(stepper, Every(), clip(4), clock.now))
+    assert np.isnan(trace.seconds).all()
+    assert np.isnan(trace.post_seconds).all()

@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 
 from vbench.core.boxes import Boxes, Floats, Ints
 
+# Column of the seconds of post-processing of a whole clip, spread evenly over its frames; they are
+# part of `seconds`.
+POST_SECONDS = "post_seconds"
+
 
 class Kind(IntEnum):
     """What happened in a step. FALLBACK: propagated, not believed, so the base model ran too.
@@ -49,6 +53,12 @@ class Trace:
 
     def __len__(self) -> int:
         return len(self.kind)
+
+    @property
+    def post_seconds(self) -> Floats:
+        """Share (n,) of each frame in post-processing the clip; 0 without any."""
+        found = self.extras.get(POST_SECONDS)
+        return np.zeros(len(self)) if found is None else found
 
     @property
     def key_frames(self) -> Ints:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vbench.core.boxes import Floats
-from vbench.core.trace import Kind, Trace
+from vbench.core.trace import POST_SECONDS, Kind, Trace
 
 NAN = float("nan")
 # A median of fewer seconds than this in all says little; the report marks it.
@@ -56,8 +56,9 @@ class Latency:
     """Times of a method over one or more clips.
 
     `frame` is every frame but the first of a clip; `key`, `inter` and `fallback` split it by what
-    happened; `cheap` is the cheap half of INTER and FALLBACK frames alone. `decode` is not part of
-    any of them.
+    happened; `cheap` is the cheap half of INTER and FALLBACK frames alone. `post` is what a frame
+    pays for post-processing its clip: part of `frame`, not of the kinds. `decode` is part of none
+    of them.
     """
 
     frame: Spread
@@ -67,6 +68,7 @@ class Latency:
     cheap: Spread
     start: Spread
     decode: Spread
+    post: Spread
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -78,7 +80,7 @@ class Latency:
         """Return all spreads by name, unknown numbers as None."""
         return {
             name: {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in d.items()}
-            for name in ("frame", "key", "inter", "fallback", "cheap", "start", "decode")
+            for name in ("frame", "key", "inter", "fallback", "cheap", "start", "decode", "post")
             for d in [vars(getattr(self, name))]
         } | {"notes": list(self.notes)}
 
@@ -108,7 +110,9 @@ def latency_by_kind(traces: Sequence[Trace]) -> Latency:
     cheap = _joined([t.cheap_seconds for t in traces])
     decode = _joined([t.decode_seconds for t in traces])
     first = _joined([np.arange(len(t)) == 0 for t in traces]).astype(bool)
+    posts = [t.post_seconds for t in traces if POST_SECONDS in t.extras]
     frame = spread(seconds[~first])
+    seconds = seconds - _joined([t.post_seconds for t in traces])
     return Latency(
         frame=frame,
         key=spread(seconds[~first & (kind == Kind.KEY)]),
@@ -117,6 +121,7 @@ def latency_by_kind(traces: Sequence[Trace]) -> Latency:
         cheap=spread(cheap[(kind == Kind.INTER) | (kind == Kind.FALLBACK)]),
         start=spread(seconds[first]),
         decode=spread(decode),
+        post=spread(_joined(posts)),
         notes=_notes(frame),
     )
 

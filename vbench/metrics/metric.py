@@ -90,6 +90,7 @@ METRICS: dict[str, Metric] = {
         _milliseconds("ms_p50", "median time of a frame"),
         _milliseconds("ms_p95", "95th percentile of the time of a frame"),
         _milliseconds("ms_p99", "99th percentile of the time of a frame"),
+        _milliseconds("post_ms", "of it, post-processing of the clip"),
         Metric("memory_mb", "MB", 0.0, math.inf, "lower", "peak memory of the process", 0),
         Metric("joules_per_frame", "J", 0.0, math.inf, "lower", "energy a frame"),
     )

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from vbench.core.errors import VBenchError
-from vbench.core.trace import Trace
+from vbench.core.trace import POST_SECONDS, Trace
 from vbench.cost.latency import latency
 from vbench.cost.reference_filter import filter_operations
 from vbench.cost.unit_costs import UnitCosts
@@ -157,6 +157,9 @@ def cost_of(record: MethodRecord, traces: Sequence[Trace]) -> dict[str, float]:
     seconds = np.concatenate([trace.seconds[trace.tracked] for trace in traces])
     if seconds.size and np.isfinite(seconds).all():
         found |= latency(seconds)
+        posts = [trace.post_seconds for trace in traces if POST_SECONDS in trace.extras]
+        if posts:
+            found["post_ms"] = float(np.concatenate(posts).mean() * 1e3)
     return found
 
 
@@ -227,10 +230,10 @@ def _summary_row(
         spread = plus_minus_of(*_scored_as(manifest, truths, traces))
         row |= {f"{name}{PM}": half for name, half in spread.items()}
         row |= cost_of(record, traces)
+    row["efo"] = filter_operations(row.get("ms_mean", math.nan), record.filter_ms or math.nan)
     row["params_m"] = record.params_m if record.params_m is not None else math.nan
     row["memory_mb"] = record.memory_mb if record.memory_mb is not None else math.nan
     row["joules_per_frame"] = joules_per_frame(record)
-    row["efo"] = filter_operations(row.get("ms_mean", math.nan), record.filter_ms or math.nan)
     return row
 
 

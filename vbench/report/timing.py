@@ -10,7 +10,7 @@ from vbench.cost.latency import latency_by_kind
 from vbench.report.tables import cells
 from vbench.store.run_folder import Manifest, RunFolder
 
-STEPS = ("frame", "key", "inter", "fallback", "cheap", "start", "decode")
+STEPS = ("frame", "key", "inter", "fallback", "cheap", "start", "post", "decode")
 COLUMNS = ("n", "ms_mean", "ms_p50", "ms_p90", "ms_p95", "ms_p99", "ms_max")
 
 

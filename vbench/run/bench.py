@@ -23,7 +23,7 @@ from vbench.cost.reference_filter import machine_filter_seconds
 from vbench.run.budget import as_found, within_budget
 from vbench.run.chains import answered_unseen
 from vbench.run.compose import Composed, Plan, WeightsFor, check, compose
-from vbench.run.loop import run_clip
+from vbench.run.loop import run_clip, untimed
 from vbench.run.replay import Carried, replaying, with_seconds_of, with_stated_seconds
 from vbench.run.restarted import RESTARTS, run_restarted
 from vbench.run.shards import Answer, Shards
@@ -243,8 +243,7 @@ def timed_clip(
         trace = with_stated_seconds(stepper.parts()[0], trace)
     if order.timing:
         return trace
-    unknown = np.full(len(trace), np.nan)
-    return replace(trace, seconds=unknown, cheap_seconds=unknown, decode_seconds=unknown)
+    return untimed(trace)
 
 
 def reason(error: BaseException) -> str:

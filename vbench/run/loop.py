@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from vbench.core.frames import Frames
 from vbench.core.moment import Moment
 from vbench.core.policy import Policy
 from vbench.core.roles import Detections, Placed, TrackPost
-from vbench.core.trace import Kind, Trace
+from vbench.core.trace import POST_SECONDS, Kind, Trace
 from vbench.run.stepper import NO_LABELS, Answer, DetectorStepper, Stepper
 
 Now = Callable[[], float]
@@ -132,7 +132,12 @@ def run_clip(
             each_frame()
     trace = record.trace(order)
     check_answers(trace, stepper.single)
-    return processed(trace, stepper, record.predicted(order) if drive.links else None)
+    predicted = record.predicted(order) if drive.links else None
+    if not stepper.posts:
+        return trace
+    before = now()
+    trace = processed(trace, stepper, predicted)
+    return charged(trace, now() - before)
 
 
 def after(cheap: Answer, answer: Answer) -> Answer:
@@ -207,8 +212,6 @@ def processed(trace: Trace, stepper: Stepper, predicted: Sequence[Boxes] | None 
     `predicted[t]` are the objects of frame t in frame t + 1, as the method answered them; they are
     known to the first post-processing alone.
     """
-    if not stepper.posts:
-        return trace
     found = [
         Detections(trace.boxes[s], trace.scores[s], trace.labels[s]) for s in trace.frame_slices()
     ]
@@ -218,14 +221,29 @@ def processed(trace: Trace, stepper: Stepper, predicted: Sequence[Boxes] | None 
         else:
             found = post.apply(found)
         predicted = None
-    columns = {name: getattr(trace, name) for name in Trace.__dataclass_fields__}
-    columns |= {
-        "objects": np.array([len(d.boxes) for d in found], np.int64),
-        "boxes": np.concatenate([d.boxes for d in found]),
-        "scores": np.concatenate([d.scores for d in found]),
-        "labels": np.concatenate([d.labels for d in found]),
-    }
-    return Trace(**columns)
+    return replace(
+        trace,
+        objects=np.array([len(d.boxes) for d in found], np.int64),
+        boxes=np.concatenate([d.boxes for d in found]),
+        scores=np.concatenate([d.scores for d in found]),
+        labels=np.concatenate([d.labels for d in found]),
+    )
+
+
+def charged(trace: Trace, seconds: float) -> Trace:
+    """Spread the seconds of post-processing a clip evenly over its frames."""
+    each = np.full(len(trace), seconds / len(trace))
+    extras = {**trace.extras, POST_SECONDS: each}
+    return replace(trace, seconds=trace.seconds + each, extras=extras)
+
+
+def untimed(trace: Trace) -> Trace:
+    """The trace without its seconds."""
+    unknown = np.full(len(trace), np.nan)
+    extras = {**trace.extras, **({POST_SECONDS: unknown} if POST_SECONDS in trace.extras else {})}
+    return replace(
+        trace, seconds=unknown, cheap_seconds=unknown, decode_seconds=unknown, extras=extras
+    )
 
 
 def start_box_of(clip: Clip) -> Box:
