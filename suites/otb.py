@@ -10,12 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
+from vbench.core.boxes import Bools
 from vbench.core.clip import Clip
 from vbench.core.errors import ClipFailed
 from vbench.core.frames import ImageFiles, NoFrames
 from vbench.core.suite import Card, Suite
 
-from .annotation_text import read_boxes
+from .annotation_text import read_boxes, read_table
 from .data_root import images_in, not_here, number_of, roots
 from .otb_places import Places, key, search
 
@@ -80,12 +83,25 @@ def _clip(card: Card, name: str, places: Places, tiger1: str) -> Clip:
         wanted = f"{last - first + 1} frames (images {first} to {last})"
         raise ClipFailed(f"{path.name} has {len(truth)} rows for {wanted}")
     images = _images(folder, name, len(truth)) if folder else None
+    omitted = _omitted(places.omitted.get(key(name)), first, len(truth))
     if name == "Tiger1":
         skipped = _skipped(len(truth), int(tiger1))
         truth, images = truth[skipped:], images and images[skipped:]
+        omitted = {tag: flags[skipped:] for tag, flags in omitted.items()}
     where = f"Get them from {card.url}, lay them out as {card.layout}, and say --data DIR"
     frames = ImageFiles(images) if images else NoFrames(len(truth), where)
-    return Clip(name, frames, truth, tags=places.tags.get(key(name), ()))
+    tags = places.tags.get(key(name), ())
+    return Clip(name, frames, truth, tags=tags, frame_tags=omitted)
+
+
+def _omitted(path: Path | None, first: int, rows: int) -> dict[str, Bools]:
+    """Frames (rows,) that TRE and SRE must not start on: ranges of image numbers, ends included."""
+    if path is None:
+        return {}
+    flags = np.zeros(rows, dtype=bool)
+    for begin, end in read_table(path, (2,)).astype(int).tolist():
+        flags[max(begin - first, 0) : max(end - first + 1, 0)] = True
+    return {"init_omit": flags}
 
 
 def _images(folder: Path, name: str, rows: int) -> list[Path]:

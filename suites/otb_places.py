@@ -22,16 +22,19 @@ from .data_root import folders
 ONLY_TARGET = "human4-2"
 # Columns of anno/att/*.txt, by the MATLAB toolkit's perfPlot.m.
 MATLAB_ORDER = ("IV", "OPR", "SV", "OCC", "DEF", "MB", "FM", "IPR", "OV", "BC", "LR")
+# Ranges that TRE does not start in, beside the images (jwlim/tracker_benchmark config.py).
+OMITTED_IN_FOLDER = ("init_omit.txt",)
 LISTS = ("tb_100.txt", "tb_50.txt", "cvpr13.txt", "attr_list.txt")
 
 
 @dataclass
 class Places:
-    """What was found, by sequence key: folders of images, box files, attributes."""
+    """What was found, by sequence key: images, box files, attributes, files of omitted starts."""
 
     images: dict[str, Path] = field(default_factory=dict)
     truth: dict[str, Path] = field(default_factory=dict)
     tags: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    omitted: dict[str, Path] = field(default_factory=dict)
 
 
 def key(name: str) -> str:
@@ -80,6 +83,9 @@ def _take_sequence(folder: Path, target: str, found: Places) -> None:
     for path in (folder / name for name in names):
         if path.is_file():
             found.truth.setdefault(target, path)
+    for name in OMITTED_IN_FOLDER:
+        if (folder / name).is_file():
+            found.omitted.setdefault(target, folder / name)
     attributes = folder / "attrs.txt"
     if attributes.is_file():
         found.tags.setdefault(target, tags_in(read_text(attributes)))
@@ -90,6 +96,10 @@ def _take_annotations(folder: Path, is_root: bool, wanted: set[str], found: Plac
         for path in sorted(folder.glob("*.txt")):
             if key(path.stem) in wanted:
                 found.truth.setdefault(key(path.stem), path)
+    if folder.name.lower() == "initomit":
+        for path in sorted(folder.glob("*.txt")):
+            if key(path.stem) in wanted:
+                found.omitted.setdefault(key(path.stem), path)
     for name, tags in _listed(folder):
         if name in wanted and tags:
             found.tags.setdefault(name, tags)

@@ -1,5 +1,7 @@
 """Protocols that cut clips: starts, shifted boxes, anchors."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,6 +21,7 @@ from vbench.run.protocols import (
     sre_clips,
     tre_clips,
     tre_starts,
+    under_protocol,
 )
 
 BOX = np.array([99.0, 49.0, 40.0, 25.0])  # 1-based: 100 50 40 25
@@ -40,7 +43,7 @@ def test_frames_without_a_usable_box_are_passed_over():
     boxes[1, 0] = -1  # 1-based x = 0
     boxes[2, 2] = 0
     assert tre_starts(boxes)[0] == 3
-    assert tre_starts(boxes, omitted=[(3, 9)])[0] == 10
+    assert tre_starts(boxes, (np.arange(60) >= 3) & (np.arange(60) < 10))[0] == 10
     assert len(tre_starts(boxes)) == 20
     with pytest.raises(ClipFailed, match="no frame can be started from"):
         tre_starts(np.full((30, 4), np.nan))
@@ -124,6 +127,22 @@ def test_shifted_clips_start_from_the_shifted_box_alone():
         assert len(part) == 30
         np.testing.assert_array_equal(part.truth[1:], np.tile([10, 10, 20, 20], (29, 1)))
     assert parts[0].truth[0].tolist() == [8, 10, 20, 20]
+
+
+def test_the_errors_of_the_port_are_a_protocol_of_their_own():
+    suite = Suite(Card("s", "s", "sot", 1), [clip(30, box=(10.0, 10, 20, 20))])
+    right, port = (expanded(suite, name).clips for name in ("sre", "sre-compat"))
+    down = SHIFTS.index("down")
+    assert right[down].truth[0].tolist() == [10, 12, 20, 20]
+    assert port[down].truth[0].tolist() == [10, 10, 23, 20]  # wider by round(2 + .5)
+    assert under_protocol(suite, "sre-compat")[1] == "sre-compat"
+
+
+def test_starts_stay_out_of_omitted_frames():
+    whole = clip(60)
+    omitted = replace(whole, frame_tags={"init_omit": np.arange(60) < 5})
+    assert [len(part) for part in tre_clips(omitted)][:2] == [55, 54]
+    assert len(sre_clips(omitted)[0]) == 55
 
 
 def test_a_suite_is_expanded_and_its_broken_clips_named():

@@ -265,3 +265,16 @@ def test_two_published_attribute_lists_agree(real_data, tmp_path):
     ]
     # The json lacks 13 entries that the list writes with a stray blank or comma.
     assert sum(map(len, pairs)) == 13
+
+
+def test_ranges_that_tre_must_not_start_in_are_read(real_data):
+    """initOmit/tiger1.txt has 203 frames in 15 ranges, the first (1 to 5) not in the 349 frames."""
+    folder = real_data / "annotations" / "otb100"
+    for frames, omitted in (("354", 203), ("349", 198)):
+        suite = catalogue.open_suite("otb2015", None, folder, {"tiger1": frames})
+        tiger = next(clip for clip in suite.clips if clip.name == "Tiger1")
+        flags = tiger.frame_tags["init_omit"]
+        assert (len(flags), flags.sum()) == (int(frames), omitted)
+    with_ranges = [clip.name for clip in suite.clips if clip.frame_tags]
+    files = {otb_places.key(path.stem) for path in (folder / "initOmit").glob("*.txt")}
+    assert {otb_places.key(name) for name in with_ranges} == files

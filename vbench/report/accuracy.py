@@ -23,7 +23,7 @@ from vbench.report.vot_accuracy import Interval, is_vot_run, vot_accuracy, vot_p
 from vbench.store.traces import StoredTruth
 
 # Protocols that make several pieces of each clip.
-CUT = ("tre", "sre")
+CUT = ("tre", "sre", "sre-compat")
 
 
 def accuracy_of(

@@ -6,13 +6,13 @@ shiftInitBB.m of the MATLAB toolkit; jwlim/tracker_benchmark butil/split_seq.py,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
-from vbench.core.boxes import Box, Boxes, Ints, is_present
+from vbench.core.boxes import Bools, Box, Boxes, Ints, is_present
 from vbench.core.clip import Clip
 from vbench.core.errors import ClipFailed, UnknownName, VBenchError
 from vbench.core.frames import ChosenFrames
@@ -40,7 +40,11 @@ ANCHOR_SPACING = 50
 # From 0-based x y w h to the 1-based ones of these toolkits.
 FIRST_PIXEL = np.array([1.0, 1.0, 0.0, 0.0])
 MULTISTART = "vot-multistart"
-PROTOCOLS = ("ope", "tre", "sre", MULTISTART)
+# SRE with the two errors of the Python port; see `shifted`.
+SRE_COMPAT = "sre-compat"
+PROTOCOLS = ("ope", "tre", "sre", SRE_COMPAT, MULTISTART)
+# Frame tag of frames that a start must not fall on (initOmit of the OTB benchmark).
+OMITTED = "init_omit"
 # matlab: as published; compat: jwlim/tracker_benchmark, whose "down" widens the box instead.
 Shifting = Literal["matlab", "compat"]
 
@@ -58,21 +62,19 @@ def chosen(clip: Clip, order: Ints, name: str) -> Clip:
     )
 
 
-def tre_starts(
-    truth: Boxes, omitted: Sequence[tuple[int, int]] = (), starts: int = TRE_STARTS
-) -> Ints:
+def tre_starts(truth: Boxes, omitted: Bools | None = None, starts: int = TRE_STARTS) -> Ints:
     """First frames (0-based) of the segments: spread evenly over the usable frames.
 
-    Usable are frames whose 1-based x, y, w, h are all above 0, outside `omitted` ranges (0-based,
-    both ends included). The last start is the last usable frame with 20 frames to come; clips of
-    very few usable frames have fewer starts.
+    Usable are frames whose 1-based x, y, w, h are all above 0 and that are not `omitted` (n,). The
+    last start is the last usable frame with 20 frames to come; clips of very few usable frames have
+    fewer starts.
 
     Raises:
         ClipFailed: no frame is usable.
     """
     usable = is_present(truth) & (truth + FIRST_PIXEL > 0).all(axis=1)
-    for first, last in omitted:
-        usable[first : last + 1] = False
+    if omitted is not None:
+        usable &= ~omitted
     frames = np.flatnonzero(usable)
     if not len(frames):
         raise ClipFailed("no frame can be started from: no box with x, y, w, h > 0")
@@ -86,10 +88,11 @@ def tre_starts(
     return frames[places - 1]
 
 
-def tre_clips(clip: Clip, omitted: Sequence[tuple[int, int]] = ()) -> list[Clip]:
+def tre_clips(clip: Clip) -> list[Clip]:
     """The segments of temporal robustness evaluation, `NAME/tre01` to `NAME/tre20`."""
     found = []
-    for number, start in enumerate(tre_starts(clip.truth, omitted), start=1):
+    starts = tre_starts(clip.truth, clip.frame_tags.get(OMITTED))
+    for number, start in enumerate(starts, start=1):
         order = np.arange(start, len(clip))
         found.append(chosen(clip, order, f"{clip.name}/tre{number:02d}"))
     return found
@@ -141,14 +144,12 @@ def _port_step(side: float) -> float:
     return _round(0.1 * side + 0.5)
 
 
-def sre_clips(
-    clip: Clip, omitted: Sequence[tuple[int, int]] = (), rule: Shifting = "matlab"
-) -> list[Clip]:
+def sre_clips(clip: Clip, rule: Shifting = "matlab") -> list[Clip]:
     """The clip from its first usable frame on with each shifted start, `NAME/sre-left` and so on.
 
     The first row of the truth is the shifted box: a start is not scored.
     """
-    start = int(tre_starts(clip.truth, omitted)[0])
+    start = int(tre_starts(clip.truth, clip.frame_tags.get(OMITTED))[0])
     whole = chosen(clip, np.arange(start, len(clip)), clip.name)
     found = []
     for shift in SHIFTS:
@@ -184,7 +185,7 @@ def multistart_clips(clip: Clip) -> list[Clip]:
     return found
 
 
-def expanded(suite: Suite, protocol: str, rule: Shifting = "matlab") -> Suite:
+def expanded(suite: Suite, protocol: str) -> Suite:
     """The suite's clips as `protocol` runs them: itself for ope, several clips each otherwise.
 
     Clips that cannot be cut become problems.
@@ -195,7 +196,8 @@ def expanded(suite: Suite, protocol: str, rule: Shifting = "matlab") -> Suite:
         return suite
     cut: Mapping[str, Callable[[Clip], list[Clip]]] = {
         "tre": tre_clips,
-        "sre": lambda clip: sre_clips(clip, rule=rule),
+        "sre": sre_clips,
+        SRE_COMPAT: lambda clip: sre_clips(clip, "compat"),
         MULTISTART: multistart_clips,
     }
     clips: list[Clip] = []
