@@ -40,6 +40,8 @@ def server(tmp_path):
     """Serves two sequences as data.votchallenge.net does; counts what is asked for."""
     root = tmp_path / "www"
     asked: Counter[str] = Counter()
+    behave: dict[str, str] = {}
+    ranges: list[str | None] = []
 
     class Handler(SimpleHTTPRequestHandler):
         def __init__(self, *args):
@@ -50,7 +52,33 @@ def server(tmp_path):
 
         def do_GET(self):
             asked[self.path] += 1
-            super().do_GET()
+            kind, _, where = behave.get(self.path, "").partition(" ")
+            if kind == "tired" and asked[self.path] == 1:
+                self.send_error(503)
+            elif kind == "moved":
+                self.send_response(302)
+                self.send_header("Location", where)
+                self.end_headers()
+            elif kind == "breaks":
+                self.in_parts()
+            else:
+                super().do_GET()
+
+        def in_parts(self):
+            """Send half and break; continue where a range asks to."""
+            content = (root / self.path[1:]).read_bytes()
+            asked_range = self.headers.get("Range")
+            ranges.append(asked_range)
+            begin = int(asked_range[6:-1]) if asked_range else 0
+            self.send_response(206 if begin else 200)
+            self.send_header("Content-Length", str(len(content) - begin))
+            self.send_header("ETag", '"one"')
+            if begin:
+                last = len(content) - 1
+                self.send_header("Content-Range", f"bytes {begin}-{last}/{len(content)}")
+            self.end_headers()
+            end = len(content) if begin else len(content) // 2
+            self.wfile.write(content[begin:end])
 
     sequences = []
     for name, kind in (("bag", hashlib.md5), ("ball", hashlib.sha1)):
@@ -84,7 +112,8 @@ def server(tmp_path):
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=httpd.serve_forever, args=(0.02,))
     thread.start()
-    yield SimpleNamespace(root=root, asked=asked, mirror=f"http://127.0.0.1:{httpd.server_port}")
+    mirror = f"http://127.0.0.1:{httpd.server_port}"
+    yield SimpleNamespace(root=root, asked=asked, behave=behave, ranges=ranges, mirror=mirror)
     httpd.shutdown()
     thread.join()
     httpd.server_close()
@@ -121,6 +150,44 @@ def test_an_interrupted_sequence_is_fetched_again(server, tmp_path):
     (folder / "bag/sequence").unlink()  # written last
     done = get_suite(card, folder, mirror=server.mirror)
     assert (done.fetched, done.kept) == (("bag",), ("ball",))
+
+
+COLOR = "/vot2018/main/bag-color.zip"
+
+
+@pytest.mark.parametrize("behaviour", ["breaks", "tired", "moved /vot2018/main/else.zip"])
+def test_broken_tired_and_moving_servers_still_deliver(behaviour, server, tmp_path, monkeypatch):
+    monkeypatch.setattr("vbench.weights.fetch.time.sleep", lambda _: None)
+    server.behave[COLOR] = behaviour
+    (server.root / "vot2018/main/else.zip").write_bytes((server.root / COLOR[1:]).read_bytes())
+    done = get_suite(card_of("vot2018"), tmp_path / "d", mirror=server.mirror)
+    assert done.fetched == ("bag", "ball")
+    assert (tmp_path / "d/bag/color/00000002.jpg").is_file()
+    if behaviour == "breaks":
+        half = (server.root / COLOR[1:]).stat().st_size // 2
+        assert server.ranges == [None, f"bytes={half}-"]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "why"),
+    [("moved /gone", "404"), (f"moved {COLOR}", "redirects in a circle"), ("moved file:///x", "ball-color.zip")],
+)
+def test_servers_that_do_not_deliver_are_told_and_what_came_is_kept(
+    behaviour, why, server, tmp_path
+):
+    server.behave[COLOR.replace("bag", "ball")] = behaviour.replace("bag", "ball")
+    with pytest.raises(FetchFailed, match=why):
+        get_suite(card_of("vot2018"), tmp_path / "d", mirror=server.mirror)
+    assert (tmp_path / "d/list.txt").read_text() == "bag\n"
+    server.behave.clear()
+    again = get_suite(card_of("vot2018"), tmp_path / "d", mirror=server.mirror)
+    assert (again.fetched, again.kept) == (("ball",), ("bag",))
+
+
+def test_a_description_that_is_far_too_large_is_refused(server, tmp_path, monkeypatch):
+    monkeypatch.setattr("vbench.run.data_get.MOST_DESCRIPTION_BYTES", 100)
+    with pytest.raises(FetchFailed, match="more than the 100 allowed"):
+        get_suite(card_of("vot2018"), tmp_path / "d", mirror=server.mirror)
 
 
 def test_other_content_than_published_is_refused(server, tmp_path):
