@@ -1,29 +1,21 @@
 import json
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
+from tests.report.browser import CHROMIUM, Browser
+from tests.report.crowd import crowded_run
 from tests.run.scripted import clip
 from vbench.core.trace import Kind, Trace
-from vbench.report.html import _packed, html
+from vbench.report.comparison import computed
+from vbench.report.html import _brief, _packed, html
+from vbench.report.reproduction import exhibits
+from vbench.report.reproduction_page import Reproduced, Standing, as_html
 from vbench.store.run_folder import Manifest, MethodRecord, RunFolder
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def made_run(folder, methods: int, clips: int, frames: int) -> RunFolder:
@@ -108,26 +100,125 @@ def test_100_clips_and_30_methods_stay_under_5_mb(tmp_path) -> None:
     assert sizes[0] + (sizes[1] - sizes[0]) / 6 * 98 < 5_000_000
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-def test_the_page_draws_itself_in_a_browser(page, tmp_path) -> None:
-    path = tmp_path / "report.html"
-    path.write_text(page, encoding="utf-8")
-    done = subprocess.run(
+def test_the_summary_in_sentences_says_what_the_front_is(tmp_path) -> None:
+    rows = {"a": (0.6, 2.0), "b": (0.5, 0.5), "c": (0.55, 1.0), "d": (0.4, 3.0)}
+    found = pd.DataFrame(
         [
-            str(CHROMIUM),
-            *FLAGS,
-            f"--user-data-dir={tmp_path / 'profile'}",
-            "--dump-dom",
-            path.as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
+            {"method": m, "status": "ok", "success_auc": y, "success_auc_pm": 0.1, "ms_mean": x}
+            for m, (y, x) in rows.items()
+        ]
+        + [{"method": "e", "status": "partial", "success_auc": 0.9, "ms_mean": 0.1}]
     )
-    dom = done.stdout
-    assert dom.count('class="dot') == 3 or "no method has both numbers" in dom
-    table = re.search(r'<table id="table">(.*?)</table>', dom, re.DOTALL)
-    assert table is not None and table[1].count("<tr>") == 4
-    assert dom.count("<figure>") == 3
-    assert re.search(r'<div id="timeline".*?<path', dom, re.DOTALL)
+    assert _brief(found, "ms_mean", "success_auc") == [
+        "Most accurate: a, success auc 0.600 ±0.10 at 2 ms a frame.",
+        "Cheapest: b, success auc 0.500 ±0.10 at 0.5 ms a frame, 4 times less.",
+        "Between them on the line: c.",
+        "For the other one there is a method on the line that costs no more and is at least as "
+        "accurate.",
+        "1 of 5 methods lack clips and are left out here.",
+    ]
+    assert _brief(found[:1], "ms_mean", "success_auc") == []
+    (only,) = _brief(found[[m in "ad" for m in found["method"]]], "ms_mean", "success_auc")
+    assert only.endswith("It is the most accurate and the cheapest at once.")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed")
+    with Browser(tmp_path_factory.mktemp("profile")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def path(page, tmp_path_factory):
+    written = tmp_path_factory.mktemp("page") / "report.html"
+    written.write_text(page, encoding="utf-8")
+    return written
+
+
+def test_the_page_draws_itself_in_a_browser(browser, path) -> None:
+    browser.open(path, 1280)
+    assert browser.ask("document.querySelectorAll('#table tbody tr').length") == 3
+    assert browser.ask("document.querySelectorAll('#plot .dot').length") in (0, 3)
+    assert browser.ask("document.querySelectorAll('#strip figure').length") == 3
+    assert browser.ask("document.querySelectorAll('#timeline path').length") == 3
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory):
+    """A page of fifty methods with long names."""
+    written = tmp_path_factory.mktemp("crowd") / "report.html"
+    run = crowded_run(written.parent / "run")
+    written.write_text(html(run, picture), encoding="utf-8")
+    return written
+
+
+# How many labels of the plot touch another one, or leave the drawing.
+TOUCHING = """(() => {
+  const boxes = [...document.querySelectorAll('#plot text')].map((t) => t.getBoundingClientRect());
+  const edge = document.querySelector('#plot svg').getBoundingClientRect();
+  let found = 0;
+  boxes.forEach((a, i) => boxes.slice(i + 1).forEach((b) => {
+    const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+    const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+    if (wide > 1.5 && high > 3) found++;
+  }));
+  return found + boxes.filter((b) => b.left < edge.left - 1 || b.right > edge.right + 1).length;
+})()"""
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_fifty_methods_fit_the_screen(browser, crowd, width, dark) -> None:
+    browser.open(crowd, width, dark=dark)
+    assert browser.ask("document.documentElement.scrollWidth") <= width
+    assert browser.ask("document.querySelectorAll('#table tbody tr').length") == 50
+    assert browser.ask(TOUCHING) == 0
+    assert browser.ask("document.querySelectorAll('#plot .name').length") > 3
+
+
+# The least ratio of contrast of the page's texts to their ground, by WCAG 2.1's definition.
+CONTRAST = """(() => {
+  const light = (text) => {
+    const [r, g, b] = text.match(/[0-9.]+/g).map(Number).map((v) => v / 255)
+      .map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (e) => {
+    for (; e; e = e.parentElement) {
+      const colour = getComputedStyle(e).backgroundColor;
+      if (!/, 0\\)$/.test(colour) && colour !== 'transparent') return colour;
+    }
+    return 'rgb(255, 255, 255)';
+  };
+  const ratio = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  return Math.min(...[...document.querySelectorAll('p, h1, h2, td, th, dt, dd, label, li, text')]
+    .filter((e) => e.textContent.trim())
+    .map((e) => ratio(light(getComputedStyle(e)[e.tagName === 'text' ? 'fill' : 'color']),
+                      light(ground(e)))));
+})()"""
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_texts_stand_out_from_their_ground(browser, path, dark) -> None:
+    # WCAG 2.1, success criterion 1.4.3: at least 4.5 for text.
+    browser.open(path, 1280, dark=dark)
+    assert browser.ask(CONTRAST) >= 4.5
+    assert browser.ask("getComputedStyle(document.body).backgroundColor") == (
+        "rgb(22, 24, 27)" if dark else "rgb(255, 255, 255)"
+    )
+
+
+def test_the_page_of_reproductions_fits_a_small_screen(browser, tmp_path) -> None:
+    found = []
+    for exhibit in exhibits(["patchnet"]):
+        mend = "siamfc: siamfc_alexnet_e50.pth is at https://example.org/" + "a" * 90
+        given = {row.what: Standing("needs weights", "siamfc", mend) for row in exhibit.rows}
+        found.append(Reproduced(exhibit, given, computed(exhibit)))
+    written = tmp_path / "reproduction.html"
+    written.write_text(as_html(found, "about"), encoding="utf-8")
+    for dark in (False, True):
+        browser.open(written, 360, dark=dark)
+        assert browser.ask("document.documentElement.scrollWidth") <= 360
+        assert browser.ask(CONTRAST) >= 4.5

@@ -48,7 +48,7 @@ class Times:
     @property
     def where(self) -> str:
         """Device and clips that the times are of."""
-        return f"{self.device}, {self.clips} clips"
+        return f"{self.device.rpartition(' (')[0] or self.device}, {self.clips} clips"
 
 
 @dataclass(frozen=True)

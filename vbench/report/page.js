@@ -70,7 +70,18 @@ const hideTip = () => { $("tip").style.display = "none"; };
 
 // A unit of a drawing is a pixel of the page, so that its letters are as large as the page's.
 const widthOf = (id) => Math.max(280, Math.min($(id).clientWidth || 900, 1180));
-const shortened = (name, most) => name.length > most ? name.slice(0, most - 1) + "…" : name;
+// Parameters go first, then the middle: methods differ at their ends.
+function shortened(name, most) {
+  const bare = name.length > most ? name.replace(/\[[^\]]*\]/g, "[…]") : name;
+  const tail = most >> 1;
+  return bare.length > most ? bare.slice(0, most - tail - 1) + "…" + bare.slice(-tail) : bare;
+}
+// A cell with a method's name, which breaks before its parts where it must.
+function nameCell(name) {
+  const cell = element("td", { title: name });
+  name.split(/(?=[+@])/).forEach((part, i) => cell.append(...(i ? [element("wbr"), part] : [part])));
+  return cell;
+}
 
 function drawPlot() {
   const x = $("x").value, y = $("y").value;
@@ -183,7 +194,7 @@ function drawTable() {
 }
 function methodRow(row, names, ranks) {
   const line = element("tr");
-  line.append(element("td", { title: row.method }, row.method));
+  line.append(nameCell(row.method));
   line.append(element("td", row.status === "ok" ? {} : { class: "bad", title: row.status }, row.clips));
   for (const name of names) {
     const text = shown(name, row[name]);
@@ -239,7 +250,7 @@ function drawClip() {
     const cell = D.cells[row.method]?.[clip.name];
     if (!cell) continue;
     const line = element("tr");
-    line.append(element("td", { title: row.method }, row.method));
+    line.append(nameCell(row.method));
     for (const n of names) line.append(element("td", {}, shown(n, (cell.numbers || {})[n])));
     line.append(element("td", { class: "bad" }, cell.problem || ""));
     body.append(line);
@@ -314,6 +325,7 @@ function drawTimeline(clip) {
 
 function start() {
   $("about").textContent = D.about;
+  for (const sentence of D.brief) $("brief").append(element("li", {}, sentence));
   const numbers = D.columns.filter((c) => D.rows.some((r) => typeof r[c.name] === "number"));
   for (const [id, wanted] of [["x", D.x], ["y", D.y]]) {
     for (const c of numbers) $(id).append(element("option", { value: c.name }, c.label));

@@ -17,6 +17,13 @@ from vbench.report.reproduction import CLASSES, Exhibit, PrintedRow, errata_of
 
 HEAD = ("row", "metric", "printed", "ours", "difference", "+-", "verdict", "how")
 DASH = "-"
+# Texts in the cells break, numbers keep their room, and nothing but a table scrolls sideways.
+CSS = """
+th, td { text-align: left; white-space: normal; vertical-align: top; min-width: 4.5rem; }
+th:first-child, td:first-child { min-width: 8rem; }
+td:last-child { min-width: 15rem; }
+p, li { overflow-wrap: anywhere; }
+"""
 
 
 @dataclass(frozen=True)
@@ -141,7 +148,7 @@ def as_markdown(found: Sequence[Reproduced], about: str) -> str:
 def as_html(found: Sequence[Reproduced], about: str) -> str:
     """Write the report as one HTML page without scripts or links."""
     css = (files("vbench.report") / "page.css").read_text(encoding="utf-8")
-    css += "th, td { text-align: left; white-space: normal; vertical-align: top; }"
+    css += CSS
     body = "\n".join(_element(block) for block in _blocks(found, about))
     policy = "default-src 'none'; style-src 'unsafe-inline'"
     return (

@@ -62,7 +62,8 @@ def updates(traces: Mapping[str, Trace], title: str) -> Any:
     for index, (method, rows) in enumerate(groups):
         colour = COLOURS[index % len(COLOURS)]
         learnt = rows[rows["iterations"] > 0]
-        label = f"{short(str(method))}: {learnt['iterations'].sum()} iterations in {len(learnt)} updates"
+        count = f"{learnt['iterations'].sum()} iterations in {len(learnt)} updates"
+        label = f"{short(str(method))}: {count}"
         panels[0].plot(rows["frame"], rows["score"], color=colour, lw=1.2, label=label)
         # Bars of several methods stand beside each other.
         place = learnt["frame"] + (index - (len(groups) - 1) / 2) * 0.8 / len(groups)
