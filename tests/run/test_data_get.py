@@ -18,7 +18,8 @@ from vbench import catalogue
 from vbench.cli.app import Exit, invoke
 from vbench.core.errors import NotReady, VBenchError
 from vbench.run.data_doctor import card_of
-from vbench.run.data_get import get_suite
+from vbench.run.data_get import get_suite, instructions
+from vbench.run.data_zips import zips_of
 from vbench.store.unpack import unpack
 from vbench.weights.fetch import FetchFailed
 
@@ -170,7 +171,11 @@ def test_broken_tired_and_moving_servers_still_deliver(behaviour, server, tmp_pa
 
 @pytest.mark.parametrize(
     ("behaviour", "why"),
-    [("moved /gone", "404"), (f"moved {COLOR}", "redirects in a circle"), ("moved file:///x", "ball-color.zip")],
+    [
+        ("moved /gone", "404"),
+        (f"moved {COLOR}", "redirects in a circle"),
+        ("moved file:///x", "ball-color.zip"),
+    ],
 )
 def test_servers_that_do_not_deliver_are_told_and_what_came_is_kept(
     behaviour, why, server, tmp_path
@@ -257,3 +262,65 @@ def test_cards_that_can_be_fetched_say_from_where():
         assert address.startswith(f"http://data.votchallenge.net/vot{year}/")
     with pytest.raises(NotReady):
         get_suite(replace(card_of("vot2018"), rules={}), None)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def plain_zips(server):
+    """Jogging (two targets) and Deer as the OTB server has them; no checksums are published."""
+    seq = server.root / "tracker_benchmark/seq"
+    seq.mkdir(parents=True)
+    rows = "11,11,8,8\n" * 2
+    truths = {
+        "Deer": {"groundtruth_rect.txt": rows},
+        "Jogging": {"groundtruth_rect.1.txt": rows, "groundtruth_rect.2.txt": rows},
+    }
+    for video, files in truths.items():
+        images = {f"img/{n:04d}.jpg": jpeg() for n in (1, 2)}
+        packed = zipped({f"{video}/{name}": text for name, text in (files | images).items()})
+        (seq / f"{video}.zip").write_bytes(packed)
+    return server
+
+
+def test_zips_without_checksums_keep_those_of_the_first_download(plain_zips, tmp_path):
+    card, folder, only = card_of("otb2015"), tmp_path / "data", ("Deer", "Jogging-2")
+    done = get_suite(card, folder, mirror=plain_zips.mirror, only=only)
+    assert (done.fetched, done.kept) == (("Deer", "Jogging"), ())
+    suite = catalogue.open_suite("otb2015", folder, None)
+    assert [(c.name, len(c)) for c in suite.clips] == [
+        ("Deer", 2),
+        ("Jogging-1", 2),
+        ("Jogging-2", 2),
+    ]
+    again = get_suite(card, folder, mirror=plain_zips.mirror, only=only)
+    assert (again.fetched, again.kept) == ((), ("Deer", "Jogging"))
+    content = (plain_zips.root / "tracker_benchmark/seq/Deer.zip").read_bytes()
+    assert (
+        f"{hashlib.sha256(content).hexdigest()}  Deer\n" in (folder / "checksums.txt").read_text()
+    )
+    # Unpacked halfway: it is fetched again, and only the same file is taken.
+    (folder / ".downloads/done/Deer").unlink()
+    assert get_suite(card, folder, mirror=plain_zips.mirror, only=only).fetched == ("Deer",)
+    (folder / ".downloads/done/Deer").unlink()
+    (plain_zips.root / "tracker_benchmark/seq/Deer.zip").write_bytes(zipped({"Deer/x": "y"}))
+    with pytest.raises(FetchFailed, match="another file than the first download"):
+        get_suite(card, folder, mirror=plain_zips.mirror, only=only)
+    with pytest.raises(VBenchError, match="otb2015 has no sequence 'Dear'"):
+        get_suite(card, folder, mirror=plain_zips.mirror, only=("Dear",))
+
+
+def test_a_broken_zip_is_continued(plain_zips, tmp_path, monkeypatch):
+    monkeypatch.setattr("vbench.weights.fetch.time.sleep", lambda _: None)
+    plain_zips.behave["/tracker_benchmark/seq/Deer.zip"] = "breaks"
+    done = get_suite(card_of("tb50"), tmp_path, mirror=plain_zips.mirror, only=("Deer",))
+    assert done.fetched == ("Deer",)
+    assert plain_zips.ranges[0] is None
+    assert str(plain_zips.ranges[1]).startswith("bytes=")
+
+
+def test_every_card_is_served_or_says_how_to_get_it():
+    assert len(zips_of(card_of("otb2015"))) == 98
+    assert list(zips_of(card_of("tcolor128"))) == ["tcolor128"]
+    for name in ("lasot", "nfs", "dtb70", "uav123", "uav20l", "got10k-val", "got10k-test"):
+        assert zips_of(card_of(name)) == {}
+        told = instructions(card_of(name))
+        assert all(part in told for part in ("http", "licence", "lay them out as", "--data DIR"))

@@ -79,7 +79,8 @@ def get(
 ) -> int:
     """Get a dataset whose publisher serves plain files; else say how to get it by hand.
 
-    A broken download goes on where it stopped. Checksums are those of the publisher.
+    A broken download goes on where it stopped. Checksums are those of the publisher, or of the
+    first download where there are none.
 
     Example: vbench data get vot2018 --data ~/data/vot2018
     """
@@ -92,7 +93,7 @@ def get(
 
     card = card_of(suite)
     folder = data or load_settings(Path.cwd()).data_for(suite)
-    if not card.rules.get("description"):
+    if not card.rules.get("description") and not card.rules.get("zips"):
         raise NotReady(instructions(card))
     if folder is None:
         raise VBenchError(f"say where to put it: vbench data get {suite} --data DIR")

@@ -1,6 +1,6 @@
-"""Getting a suite's data where its publisher serves plain files: the VOT challenges.
+"""Getting a suite's data where its publisher serves plain files: OTB's zips, the VOT challenges.
 
-Each year has a `description.json` that lists sequences, the address and checksum of a zip of
+Each year of VOT has a `description.json` that lists sequences, the address and checksum of a zip of
 annotations and of one zip a channel (votchallenge/toolkit vot/dataset/vot.py, VOTDataset.download).
 """
 
@@ -16,6 +16,7 @@ from urllib.parse import urljoin
 
 from vbench.core.errors import NotReady, VBenchError
 from vbench.core.suite import Card
+from vbench.run.data_zips import get_zips, zips_of
 from vbench.store.files import write_atomically
 from vbench.store.unpack import unpack
 from vbench.weights.fetch import FetchFailed, Progress, download, mirrored
@@ -64,6 +65,9 @@ def get_suite(
         VBenchError: a description or zip that is none; a name in `only` that is not in it.
     """
     address = card.rules.get("description")
+    if zips_of(card):
+        brought, kept = get_zips(card, folder, mirror, progress, only)
+        return Delivery(folder, tuple(brought), tuple(kept))
     if not address:
         raise NotReady(instructions(card))
     described = _description(mirrored(str(address), mirror), folder)
@@ -72,7 +76,8 @@ def get_suite(
     for name in only:
         if name not in names:
             raise VBenchError(f"{card.name} has no sequence '{name}'; it has {', '.join(names)}")
-    fetched, kept = [], []
+    fetched: list[str] = []
+    kept = []
     for sequence in sequences:
         name = str(sequence["name"])
         if only and name not in only:
