@@ -45,7 +45,8 @@ bench: setup
 
 fit: setup
 	$(BIN)/python tests/benchmarks/fit_trackers.py
-	$(BIN)/python tests/benchmarks/fit_lsts.py
+	$(BIN)/python -m tests.benchmarks.fit_lsts
+	$(BIN)/python -m tests.benchmarks.fit_plugplay
 
 docs: setup reference
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'

@@ -5,7 +5,7 @@ Both are fitted on clips of synth-vid's training split. T_merge, for which the p
 tracking-first detection before that, run on clips of seeds that nothing was chosen by. What was
 fitted is kept under build/fits/plugplay.
 
-Run: python tests/benchmarks/fit_plugplay.py
+Run: python -m tests.benchmarks.fit_plugplay
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from fit_clips import clips_of
-from loss_curves import draw
-from map_table import Run, Table, sign, spelled, truths_of
 
+from tests.benchmarks.fit_clips import clips_of
+from tests.benchmarks.loss_curves import draw
+from tests.benchmarks.map_table import Run, Table, sign, spelled, truths_of
 from vbench.core.clip import Clip
 from vbench.core.roles import Weights
 from vbench.detectors.frcnn import FasterRcnn
@@ -51,7 +51,7 @@ PAIRS = ((SEQ, PLAIN), (TFD_SEQ, SEQ), (TFD_SEQ, PLAIN), (TFD, PLAIN), (TFD_TRAC
 
 HEAD = """# Fitting Plug & Play, small
 
-`python tests/benchmarks/fit_plugplay.py` (in `make fit`) fits `frcnn-hrnet` at an eighth of the
+`python -m tests.benchmarks.fit_plugplay` (in `make fit`) fits `frcnn-hrnet` at an eighth of the
 published width on the clips of synth-vid's training split, seeds {fitted}, and the tracker of
 `plugplay-hrnet` on that detector, which stays as it is. It then runs the first {frames} frames of
 the {clips} clips of synth-vid's seeds {tested}, by which nothing was chosen.

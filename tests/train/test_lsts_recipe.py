@@ -76,13 +76,13 @@ def test_layers_that_stay_see_a_frame_once_and_losses_are_the_same(align, detect
     assert bool(kept.made.known) == (align != "flow")
 
 
-def test_new_layers_alone_learn_by_adam_places_ten_times_as_fast(detector_of) -> None:
+def test_new_layers_alone_learn_by_adam_and_places_by_a_hundredth_of_a_cell(detector_of) -> None:
     made = recipe_of(detector_of())
     adam = made.optimiser(None)
     assert isinstance(adam, torch.optim.Adam)
     rates = {id(p): group["lr"] for group in adam.param_groups for p in group["params"]}
-    assert rates.pop(id(made.module.init_offset)) == pytest.approx(1e-2)
-    assert set(rates.values()) == {1e-3}
+    assert rates.pop(id(made.module.init_offset)) == pytest.approx(1e-2, rel=0.02)
+    assert set(rates.values()) == {3e-4}
     fitted = {id(p) for p in made.module.parameters() if p.requires_grad}
     assert set(rates) | {id(made.module.init_offset)} == fitted
 

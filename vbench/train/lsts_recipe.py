@@ -21,7 +21,7 @@ from vbench.train.detection_recipe import DetectionRecipe, Seen
 # What was made of frames is kept while it fits.
 MOST_BYTES = 1 << 30
 # Adam's rate where only new layers learn, and how much faster places move: 0.01 cells a step.
-ADAM_RATE, PLACES_SPEED = 1e-3, 10.0
+ADAM_RATE, PLACES_SPEED = 3e-4, 33.0
 STAYS = ("trunk.", "heads.")
 
 
