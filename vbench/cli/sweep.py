@@ -10,8 +10,12 @@ import typer
 from vbench.core.errors import VBenchError
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from vbench.core.suite import Suite
     from vbench.run.request import Request
     from vbench.run.sweep import Sweep
+    from vbench.store.run_folder import RunFolder
 
 AXES = ("keyframe-interval", "threshold", "match-interval")
 
@@ -46,6 +50,9 @@ def sweep(
     again: Annotated[str, typer.Option(help="missing, failed or always.")] = "missing",
     measure: Annotated[
         bool, typer.Option(help="Run a detector at every value instead of replaying it.")
+    ] = False,
+    plot: Annotated[
+        bool, typer.Option(help="Draw accuracy against cost, a line a method, into RUN/plots.")
     ] = False,
     plan_only: Annotated[bool, typer.Option("--plan", help="Show what would run.")] = False,
     quiet: Annotated[bool, typer.Option(help="No progress, no table.")] = False,
@@ -92,6 +99,8 @@ def sweep(
     save(request.folder, found)
     written = [*write_tables(request.folder), *write_sweep(request.folder)]
     table = sweep_table(request.folder)
+    if plot:
+        written += _draw(request.folder, table, found.axis, chosen)
     if json:
         answer = results_json(request.folder, summary(request.folder))
         print_json(answer | {"axis": found.axis, "points": table.to_dict(orient="records")})
@@ -101,6 +110,19 @@ def sweep(
     for (method, clip), why in outcome.failed.items():
         console.print(f"failed: {method} on {clip}: {why}", style="red")
     return Exit.PROBLEMS if outcome.failed else Exit.OK
+
+
+def _draw(folder: RunFolder, table: DataFrame, axis: str, suite: Suite) -> list[Path]:
+    """One figure a cost that is known."""
+    from vbench.report.canvas import save
+    from vbench.report.sweep_tradeoff import sweep_tradeoff
+    from vbench.report.tradeoff import COSTS
+
+    title = f"{suite.name}, {suite.coverage} clips, by {axis}"
+    known = [cost for cost in COSTS if cost in table and table[cost].notna().any()]
+    figures = {cost: sweep_tradeoff(table, axis, title, cost) for cost in known}
+    stems = {cost: folder.path / "plots" / f"sweep-{cost}" for cost in known}
+    return [path for cost in known for path in save(figures[cost], stems[cost])]
 
 
 def _methods(methods: str | None, task: str) -> list[str]:
