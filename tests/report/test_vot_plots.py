@@ -73,3 +73,9 @@ def test_files_are_written_and_a_run_without_restarts_is_refused(capsys, wish, t
 
 def test_the_title_says_how_much_of_the_suite_it_is(wish) -> None:
     assert PLOTS["ar"](wish).axes[0].get_title("left") == "synth-sot, 3/27 clips"
+
+
+def test_titles_name_methods_with_fewer_clips(wish) -> None:
+    assert wish.title == "synth-sot, 3/27 clips"
+    fewer = wish.summary.assign(clips=["3/27", "2/27"])
+    assert replace(wish, summary=fewer).title == "synth-sot, 3/27 clips (hold+dummy@fixed:2 2/27)"

@@ -37,6 +37,10 @@ from vbench.store.run_folder import Manifest, RunFolder
 RESTARTED = ("vot-supervised", "vot-realtime", "vot-realtime-python")
 
 
+# Methods with fewer clips than others that a title names.
+MOST_LESS = 3
+
+
 @dataclass(frozen=True)
 class Wish:
     """What to draw of a run: its summary, and options of the plot."""
@@ -52,8 +56,12 @@ class Wish:
 
     @property
     def title(self) -> str:
-        """The suite and how much of it the numbers are about."""
-        return f"{self.manifest.suite}, {'; '.join(dict.fromkeys(self.summary['clips']))} clips"
+        """The suite and how much of it the numbers are about; methods with less are named."""
+        pairs = list(zip(self.summary["method"], self.summary["clips"], strict=True))
+        usual = max((clips for _, clips in pairs), key=lambda clips: int(clips.partition("/")[0]))
+        less = [f"{method} {clips}" for method, clips in pairs if clips != usual]
+        named = ", ".join(less[:MOST_LESS]) + (", ..." if len(less) > MOST_LESS else "")
+        return f"{self.manifest.suite}, {usual} clips{f' ({named})' if less else ''}"
 
     def cells(self) -> dict[str, list[Cell]]:
         """Cells that have a result, by method, in the order of the summary."""
