@@ -12,7 +12,14 @@ from vbench.cost.stopwatch import FakeClock
 from vbench.run.loop import run_clip
 from vbench.run.replay import Carried, replaying, with_seconds_of
 from vbench.run.stepper import DetectorStepper
-from vbench.run.sweep import keyframe_interval, match_interval, parameter, threshold
+from vbench.run.sweep import (
+    dtype,
+    keyframe_interval,
+    match_interval,
+    parameter,
+    scale,
+    threshold,
+)
 
 
 def test_interval_1_is_the_base_alone_and_shared_by_all_propagators() -> None:
@@ -40,6 +47,28 @@ def test_a_parameter_is_set_on_the_parts_that_have_it() -> None:
         "kcf[features=gray]", "kcf[features=hog]",
         "kcf[features=gray]+dummy@fixed:2", "kcf[features=hog]+dummy@fixed:2",
     ]  # fmt: skip
+
+
+def test_scale_is_set_on_the_base_and_one_is_the_base_as_it_is() -> None:
+    found = scale(["kcf[features=gray]", "kcf+dummy@fixed:2"], [0.5, 1.0])
+    assert [(p.swept, p.value, p.method) for p in found.points] == [
+        ("kcf[features=gray]", "0.5", "kcf[features=gray,scale=0.5]"),
+        ("kcf[features=gray]", "1", "kcf[features=gray]"),
+        ("kcf+dummy", "0.5", "kcf[scale=0.5]+dummy@fixed:2"),
+        ("kcf+dummy", "1", "kcf+dummy@fixed:2"),
+    ]
+
+
+def test_dtype_is_set_on_the_parts_that_have_weights() -> None:
+    found = dtype(["siamfc+patchnet@fixed:3", "siamfc+dummy@fixed:3"], ["fp32", "bf16"])
+    assert found.methods == [
+        "siamfc+patchnet@fixed:3",
+        "siamfc[dtype=bf16]+patchnet[dtype=bf16]@fixed:3",
+        "siamfc+dummy@fixed:3",
+        "siamfc[dtype=bf16]+dummy@fixed:3",
+    ]
+    with pytest.raises(VBenchError, match="kcf[+]dummy.* has no network"):
+        dtype(["kcf+dummy"], ["fp32"])
 
 
 @pytest.mark.parametrize("text", ["kcf.features", "features=a", "kcf.=a", "csrt.x=1"])

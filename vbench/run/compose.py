@@ -11,6 +11,7 @@ from vbench.core.errors import UnknownName, VBenchError
 from vbench.core.method import Method, Part, parse_method
 from vbench.core.policy import Every, Fixed, Online, Policy
 from vbench.core.roles import Detector, Sharing, VideoDetector, Weights
+from vbench.run.scaled import scaled
 from vbench.run.stepper import (
     DetectorStepper,
     Stepper,
@@ -120,7 +121,11 @@ def check(found: Plan, weights_for: WeightsFor) -> None:
     if found.propagator is not None:
         kinds.append(("propagators", found.propagator))
     for kind, part in kinds:
-        own, _ = _split(kind, part)
+        own, tuning = _split(kind, part)
+        if tuning.scale != 1 and kind not in ("trackers", "detectors"):
+            raise VBenchError(
+                f"{part}: scale is of base models; those beside them see whole frames"
+            )
         catalogue.arguments(kind, part.name, own)
     name, base = str(found.method), catalogue.load(found.base_kind, found.method.base.name)
     cheap = catalogue.entry(found.base_kind, found.method.base.name).has_cheap_half
@@ -161,7 +166,7 @@ def compose(
         context = {"weights": loaded.get(part.name), "device": device, "seed": seed}
         model = catalogue.build(kind, part.name, given, **context)
         tuning.apply(model, part.name)
-        return model
+        return model if tuning.scale == 1 else scaled(model, tuning.scale)
 
     base = make(found.base_kind, found.method.base)
     propagator = make("propagators", found.propagator) if found.propagator else None

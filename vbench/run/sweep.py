@@ -84,6 +84,45 @@ def threshold(methods: Sequence[str], thresholds: Sequence[float]) -> Sweep:
     return Sweep("threshold", tuple(points))
 
 
+def scale(methods: Sequence[str], scales: Sequence[float]) -> Sweep:
+    """Sweep the size of the frames that the base model sees; 1 is the base as it is."""
+    points = []
+    for text in methods:
+        method = parse_method(text)
+        for value in scales:
+            made = replace(
+                method, base=_with(method.base, "scale", "" if value == 1 else f"{value:g}")
+            )
+            points.append(Point(_swept(method), f"{value:g}", str(plan(str(made)).method)))
+    return Sweep("scale", tuple(points))
+
+
+def dtype(methods: Sequence[str], dtypes: Sequence[str]) -> Sweep:
+    """Sweep the precision of every part that has weights; fp32 is the method as it is.
+
+    Raises:
+        VBenchError: no part of a method has weights.
+    """
+    points = []
+    for text in methods:
+        method = parse_method(text)
+        heavy = set(plan(text).weights)
+        if not heavy:
+            raise VBenchError(
+                f"method '{text}' has no network whose dtype could change; name one that has, such "
+                "as siamfc"
+            )
+        for value in dtypes:
+            given = "" if value == "fp32" else value
+            base, *parts = (
+                _with(part, "dtype", given) if part.name in heavy else part
+                for part in (method.base, *method.parts)
+            )
+            made = plan(str(Method(base, tuple(parts), method.policy)))
+            points.append(Point(_swept(method), value, str(made.method)))
+    return Sweep("dtype", tuple(points))
+
+
 def parameter(methods: Sequence[str], assignment: str) -> Sweep:
     """Sweep `part.parameter=value,value,...` over the methods that have that part.
 
@@ -200,10 +239,13 @@ def _swept(method: Method) -> str:
 
 
 def _set(part: Part, name: str, key: str, value: str) -> Part:
-    if part.name != name:
-        return part
+    return _with(part, key, value) if part.name == name else part
+
+
+def _with(part: Part, key: str, value: str) -> Part:
+    """Set a parameter of a part; an empty value takes it away."""
     kept = tuple((k, v) for k, v in part.parameters if k != key)
-    return Part(part.name, (*kept, (key, value)))
+    return Part(part.name, (*kept, (key, value)) if value else kept)
 
 
 def one_of(axis: str, known: Sequence[str]) -> str:

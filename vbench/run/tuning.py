@@ -1,11 +1,12 @@
-"""Precision, compilation, layout and threads of any network, as parameters of its method.
+"""Precision, compilation, layout and threads of any network, size of frames, as parameters.
 
-`siamfc[dtype=bf16]`, `[compile=1]`, `[channels_last=1]`, `[threads=2]`: so that they are benched
-like any other variant. A model that has a parameter of that name itself gets it instead.
+`siamfc[dtype=bf16]`, `[compile=1]`, `[channels_last=1]`, `[threads=2]`, `[scale=0.5]`: so that they
+are benched like any other variant. A model that has a parameter of that name gets it instead.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,8 @@ from typing import Any
 from vbench.core.errors import NotReady, UnknownName, VBenchError
 
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
-NAMES = ("dtype", "compile", "channels_last", "threads")
+NAMES = ("dtype", "compile", "channels_last", "threads", "scale")
+SCALES = (0.05, 4.0)
 SWITCH = {"1": True, "true": True, "0": False, "false": False}
 
 
@@ -25,6 +27,7 @@ class Tuning:
     compile: bool = False
     channels_last: bool = False
     threads: int | None = None
+    scale: float = 1.0
 
     def apply(self, model: Any, name: str) -> None:
         """Change all networks of a model in place.
@@ -66,11 +69,24 @@ def split(
             if not text.isdecimal() or int(text) < 1:
                 raise VBenchError(f"{where}[threads={text}]: a whole number from 1 is wanted")
             found[key] = int(text)
+        elif key == "scale":
+            found[key] = _scale(text, where)
         elif text.lower() not in SWITCH:
             raise VBenchError(f"{where}[{key}={text}]: write 1 or 0")
         else:
             found[key] = SWITCH[text.lower()]
     return rest, Tuning(**found)
+
+
+def _scale(text: str, where: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not SCALES[0] <= value <= SCALES[1]:
+        low, high = SCALES
+        raise VBenchError(f"{where}[scale={text}]: a number from {low:g} to {high:g} is wanted")
+    return value
 
 
 def networks_of(model: Any, depth: int = 3) -> Iterator[Any]:
