@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from vbench.run.bench import Listener
+    from vbench.run.stored_seconds import StoredSeconds
     from vbench.store.run_folder import RunFolder
 
 # Seconds between two states of the progress bar.
@@ -57,6 +58,10 @@ def run(
         typer.Option(help="ope, tre, sre, vot-supervised, ...; default: the suite's own."),
     ] = None,
     fps: Annotated[float | None, typer.Option(help="Frame rate of real-time protocols.")] = None,
+    seconds_of: Annotated[
+        Path | None,
+        typer.Option(help="Run whose times real-time protocols take, instead of the clock's."),
+    ] = None,
     timing: Annotated[
         bool, typer.Option(help="Time each frame; without, decoding overlaps the work.")
     ] = True,
@@ -117,6 +122,7 @@ def run(
     order = Order(
         chosen, plans, request.device, request.threads, seed, again, timing,
         protocol=ran_as, fps=fps, shards=Shards(source, pool) if pool else None,
+        stored=_stored(seconds_of, ran_as, alone=not (isolate or pool)),
     )  # fmt: skip
     check_order(order, request.finder.weights_for)
     console = messages()
@@ -160,6 +166,19 @@ def run(
     if outcome.failed:
         console.print("`--again failed` tries them again")
     return Exit.PROBLEMS if outcome.failed or died else Exit.OK
+
+
+def _stored(path: Path | None, protocol: str, alone: bool) -> StoredSeconds | None:
+    """The times that a real-time protocol takes from an earlier run, if asked for."""
+    if path is None:
+        return None
+    from vbench.run.stored_seconds import StoredSeconds
+
+    if not protocol.startswith("vot-realtime"):
+        raise VBenchError(f"--seconds-of is for --protocol vot-realtime[-python], not {protocol}")
+    if not alone:
+        raise VBenchError("--seconds-of goes without --jobs, --ray and --isolate")
+    return StoredSeconds.of_run(path)
 
 
 def show_notes(console: Any, folder: RunFolder) -> None:

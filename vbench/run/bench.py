@@ -28,6 +28,7 @@ from vbench.run.replay import Carried, replaying, with_seconds_of, with_stated_s
 from vbench.run.restarted import RESTARTS, run_restarted
 from vbench.run.shards import Answer, Shards
 from vbench.run.stepper import DetectorStepper
+from vbench.run.stored_seconds import StoredSeconds
 from vbench.run.surroundings import machine, packages, working_commit
 from vbench.run.tally import Tallies, memory_mb
 from vbench.run.watch import MethodWatch
@@ -43,8 +44,9 @@ class Order:
 
     With `reuse` a detector's answers on every frame, once kept, are replayed under other policies;
     seconds are then composed from the recorded ones. `fps` is the frame rate of real-time
-    protocols. `shards` spreads the clips over workers, without timing. `carried` keeps what one
-    method's propagator answered, for its other policies.
+    protocols, `stored` an earlier run's seconds in place of the clock's. `shards` spreads the clips
+    over workers, without timing. `carried` keeps what one method's propagator answered, for its
+    other policies.
     """
 
     suite: Suite
@@ -57,6 +59,7 @@ class Order:
     reuse: bool = False
     protocol: str = "ope"
     fps: float | None = None
+    stored: StoredSeconds | None = None
     shards: Shards | None = None
     carried: Carried = field(default_factory=Carried, compare=False)
 
@@ -231,8 +234,10 @@ def timed_clip(
         stepper = replaying(stepper, base, order.carried.of(composed.carrier), now)
         clip = answered_unseen(order.policies_of(composed), composed.policy, stepper, clip, base)
     if order.protocol in RESTARTS:
+        seconds = order.stored.seconds(composed.name, clip) if order.stored else None
         return run_restarted(
-            stepper, composed.policy, clip, now, order.protocol, order.fps  # type: ignore[arg-type]
+            stepper, composed.policy, clip, now, order.protocol,  # type: ignore[arg-type]
+            order.fps, seconds,
         )  # fmt: skip
     trace = run_clip(
         stepper, composed.policy, clip, now, prefetch=not order.timing, each_frame=each_frame
@@ -312,6 +317,7 @@ def _record(
             "reuse": order.reuse and composed.stepper.has_cheap_half,
             "protocol": f"{order.protocol} {order.fps or ''}".strip(),
         }
+        | ({"stored": order.stored.key(composed.name)} if order.stored else {})
         # What a budget stands for depends on the clips.
         | ({"clips": order.suite.digest} if isinstance(composed.policy, Budget) else {})
     )

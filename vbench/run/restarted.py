@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from vbench.core.boxes import Box, absent
+from vbench.core.boxes import Box, Floats, absent
 from vbench.core.clip import Clip
 from vbench.core.errors import ClipFailed
 from vbench.core.policy import Policy
@@ -32,8 +32,11 @@ NOTHING = Step(Kind.SKIPPED, Answer(absent(1), np.full(1, np.nan), NO_LABELS), 0
 class DrivenTarget:
     """A method as the protocols see it: told frames by number, answers a box and its seconds."""
 
-    def __init__(self, stepper: Stepper, policy: Policy, clip: Clip, now: Now) -> None:
+    def __init__(
+        self, stepper: Stepper, policy: Policy, clip: Clip, now: Now, stored: Floats | None = None
+    ) -> None:
         self.drive, self.clip, self.now = Drive(stepper, policy, now), clip, now
+        self.stored = stored
         self.drive.enter(clip)
         self.truths = truth_by_frame(clip)
         self.steps: dict[int, tuple[Step, float]] = {}
@@ -43,7 +46,7 @@ class DrivenTarget:
         before = self.now()
         frame = self.clip.frames[index]
         decode_seconds = self.now() - before
-        step = self.drive.start(frame, box, index)
+        step = self._timed(self.drive.start(frame, box, index), index)
         self.steps[index] = step, decode_seconds
         return step.seconds
 
@@ -52,12 +55,20 @@ class DrivenTarget:
         before = self.now()
         frame = self.clip.frames[index]
         decode_seconds = self.now() - before
-        step = self.drive.step(frame, self.truths(index), index)
+        step = self._timed(self.drive.step(frame, self.truths(index), index), index)
         boxes = step.answer.boxes
         if boxes.shape != (1, 4) or not np.isfinite(boxes).all():
             raise ClipFailed(f"frame {index}: the answer is not one box of four finite numbers")
         self.steps[index] = step, decode_seconds
         return boxes[0], step.seconds
+
+    def _timed(self, step: Step, index: int) -> Step:
+        """The step with the seconds stored for its frame, where there are stored ones."""
+        if self.stored is None:
+            return step
+        if not np.isfinite(self.stored[index]):
+            raise ClipFailed(f"frame {index}: no time is stored of it")
+        return step._replace(seconds=float(self.stored[index]))
 
 
 def run_restarted(
@@ -67,8 +78,11 @@ def run_restarted(
     now: Now,
     protocol: RestartProtocol,
     fps: float | None = None,
+    stored: Floats | None = None,
 ) -> Trace:
     """Run one clip under a VOT protocol; the codes become a column of the trace.
+
+    `stored` are seconds of each frame (n,) that count in place of those of the clock.
 
     Frames after a failure are SKIPPED. Where real time holds an old answer, its box is what the
     frame has, while kind and seconds are those of what really ran.
@@ -78,7 +92,9 @@ def run_restarted(
     """
     if len(clip) == 0:
         raise ClipFailed("the clip has no frames")
-    target = DrivenTarget(stepper, policy, clip, now)
+    if stored is not None and len(stored) != len(clip):
+        raise ClipFailed(f"{len(stored)} stored times for {len(clip)} frames")
+    target = DrivenTarget(stepper, policy, clip, now, stored)
     if protocol == "vot-supervised":
         run = supervised(target, clip)
     elif protocol == "vot-unsupervised":
