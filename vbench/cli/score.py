@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from vbench.core.suite import Suite
     from vbench.metrics.bootstrap import Difference
-    from vbench.metrics.explain import Explanation
+    from vbench.metrics.explain import Cause, Explanation
     from vbench.metrics.suite_score import Remark, Scores
 
 RESULTS = typer.Argument(metavar="PATH", help="Folder or zip of raw results, or one file.")
@@ -27,6 +27,8 @@ DATA = typer.Option(help="Folder of images and annotations.")
 ANNOTATIONS = typer.Option(help="Folder of annotations; scoring needs no images.")
 REPAIR = typer.Option(help="Mend what is named as odd, as the names say.")
 JSON = typer.Option("--json", help="One JSON object on stdout.")
+# What rounds to 0 on four decimals.
+LEAST_CHANGE = 5e-5
 # What may differ in remarks that are folded.
 NUMBERS = re.compile(r"\d+(?= rows| frames| of)")
 # Most clips that a remark names, and most lines of remarks; --json has all of them.
@@ -263,6 +265,11 @@ def folded(remarks: Sequence[Remark]) -> list[str]:
     return lines if len(lines) <= LINES else [*lines[:LINES], f"and {len(lines) - LINES} more"]
 
 
+def _moves(cause: Cause) -> bool:
+    """Tell whether a rule moves a mean on the four decimals that are shown."""
+    return any(abs(change) >= LEAST_CHANGE for change in cause.changes.values())
+
+
 def _show_explained(console: Console, title: str, rows: Sequence[Explanation]) -> None:
     from rich.table import Table
 
@@ -274,11 +281,16 @@ def _show_explained(console: Console, title: str, rows: Sequence[Explanation]) -
     for row in rows:
         success, precision = row.means["success_auc"], row.means["precision_20px"]
         head = [row.profile, row.clips, f"{success:.4f}", f"{precision:.4f}"]
-        for cause in row.causes:
+        telling = [cause for cause in row.causes if cause.clips or _moves(cause)]
+        for cause in telling:
             changes = [f"{cause.changes[m]:+.4f}" for m in ("success_auc", "precision_20px")]
             count = f"{cause.frames}" + (f" ({cause.clips} clips)" if cause.clips else "")
             table.add_row(*head, cause.what, cause.before, cause.after, count, *changes)
             head = [""] * 4
-        if not row.causes:
+        silent = len(row.causes) - len(telling)
+        if silent:
+            rules = f"{silent} {'more ' if telling else ''}rule{'s' * (silent > 1)}"
+            table.add_row(*head, f"{rules} without effect on four decimals")
+        elif not telling:
             table.add_row(*head, "" if row.profile == "vbench" else "no difference here")
     console.print(table)

@@ -25,6 +25,21 @@ from vbench.metrics.suite_score import Pair, Result, Scorer, Scores
 # Rules that say nothing alone are changed with the one that they belong to.
 TOGETHER = {"valid_precision": ("valid_precision", "centre_origin_px")}
 BELONGING = frozenset({"centre_origin_px"})
+# What values of rules are, where they do not say it themselves.
+WORDS = {
+    "None": "none",
+    "True": "yes",
+    "False": "no",
+    "finite": "no NaN",
+    "size": "w, h > 0",
+    "box": "x, y, w, h > 0",
+    "centre": "centre > 0",
+    "1.0": "1",
+    "0.0": "0",
+    "('hidden',)": "those of no cover",
+    "('full_occlusion', 'out_of_view')": "occluded, out of view",
+    "()": "none",
+}
 SHOWN = ("success_auc", "precision_20px", "norm_precision")
 
 
@@ -119,8 +134,7 @@ def _cause(rule: str, before: Rules, after: Rules, at: _Scored, there: _Scored) 
 
 def spelled(value: object) -> str:
     """A rule's value for people."""
-    words = {"None": "none", "True": "yes", "False": "no"}
-    return words.get(str(value), str(value))
+    return WORDS.get(str(value), str(value))
 
 
 def _gap(a: float, b: float) -> float:

@@ -320,6 +320,8 @@ def _advice(
     findings: Sequence[Finding],
 ) -> Iterator[str]:
     if missing or len(checks) < card.clips:
+        if card.rules.get("description") or card.rules.get("zips"):
+            yield f"`vbench data get {card.name} --data DIR` fetches what is missing"
         yield f"get what is missing from {card.url} and lay it out as {card.layout}"
     if checks and not any(check.images for check in checks):
         yield "to run trackers, say --data DIR with the images"
