@@ -38,7 +38,7 @@ PICTURE = ROOT / "docs" / "fits-plugplay.svg"
 NETWORK: dict[str, Any] = {"classes": 5, "width": 1 / 8, "short_px": 240, "proposals": 100}
 # Seeds of the training split: fitted on, chosen by; of the test split: told.
 FITTED_ON, CHOSEN_BY, TESTED_ON = (0, 1), (2,), (11, 12, 13, 14)
-CHOICE_FRAMES, FRAMES = 15, 30
+CHOICE_FRAMES, FRAMES = 15, 20
 DETECTOR, TRACKER = Course(480, 0, 1e-3), Course(330, 0, 2e-2)
 MERGES = (0.7, 0.3)
 # Least score of an answer: low, for mAP. IoU of suppression: the paper's.
