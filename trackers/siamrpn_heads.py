@@ -34,10 +34,10 @@ class UpChannelHead(nn.Module):
         self.conv_cls_x = nn.Conv2d(width, width, 3)
         self.adjust_reg = nn.Conv2d(4 * anchors, 4 * anchors, 1)
 
-    def calm(self) -> None:
-        """Shrink drawn weights so that responses, sums of 16 c products, have unit size.
+    def begin(self) -> None:
+        """Let an untrained head begin with responses of unit size, sums of 16 c products.
 
-        Both factors are made as small as each other; otherwise the losses begin in the tens.
+        Both factors are drawn as small as each other; otherwise the losses begin in the tens.
         """
         deviation = (9 * self.width) ** -0.5 * (16 * self.width) ** -0.25
         for layer in (self.conv_reg_z, self.conv_cls_z, self.conv_reg_x, self.conv_cls_x):
@@ -79,7 +79,7 @@ class DepthwiseHead(nn.Module):
         self.cls = DepthwiseBranch(width, 2 * anchors)
         self.loc = DepthwiseBranch(width, 4 * anchors)
 
-    def calm(self) -> None:
+    def begin(self) -> None:
         """Nothing to do: norms keep the responses small."""
 
     def template(self, features: Tensor) -> Kernels:
@@ -144,7 +144,7 @@ def siamrpn_network(
     if weights is None:
         with seeded(seed):
             xavier(network)
-            network.head.calm()
+            network.head.begin()
     else:
         path = next(iter(weights.files.values()))
         load_into(network, read_state(path), path.name, native_key)
