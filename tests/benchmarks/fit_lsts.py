@@ -20,6 +20,7 @@ Run: python -m tests.benchmarks.fit_lsts
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -166,7 +167,7 @@ def fitted(
     recipe.made = made
     if not variant.learns:
         return detector, []
-    path = folder / f"{variant.label.replace(' ', '-').strip('()')}.pth"
+    path = folder / f"{re.sub('[^a-z]+', '-', variant.label).strip('-')}.pth"
     losses = fit(recipe, course)
     finish(path, recipe, losses)
     return detector, losses
