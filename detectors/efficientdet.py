@@ -34,6 +34,8 @@ COCO_NUMBERS = 90
 # Candidates that effdet takes, and most that suppression gets of either rule.
 CANDIDATES = 5000
 MOST = 100
+# Least scores: zylo117's evaluation has one, effdet's has none.
+FLOORS = {"best": 0.05, "top": 0.0}
 LAST = "class_net.predict.conv_pw.weight"
 
 
@@ -46,7 +48,7 @@ class EfficientDet:
         side_px: of the square input in px, a multiple of 128.
         select: `best` keeps each anchor's best class above `floor` (zylo), `top` the 5000 best
             pairs of anchor and class, then 100 detections (effdet).
-        floor: least score of `best`.
+        floor: least score; None is 0.05 of `best`, and none of `top`.
         overlap: IoU above which the worse of two boxes of a class goes.
         labels: `own` are the network's, `vid` turns COCO's 90 into those of ImageNet VID and leaves
             out what VID does not know; `auto` is `vid` for 90 classes, as published weights have.
@@ -58,13 +60,18 @@ class EfficientDet:
         width: float = 1.0,
         side_px: int = 512,
         select: Literal["best", "top"] = "best",
-        floor: float = 0.05,
+        floor: float | None = None,
         overlap: float = 0.5,
         labels: Literal["auto", "own", "vid"] = "auto",
         weights: Weights | None = None,
         device: str = "cpu",
         seed: int = 0,
     ) -> None:
+        if (classes is not None and not 1 <= classes <= 10_000) or not 0 < width <= 4:
+            raise VBenchError(
+                f"efficientdet-d0[classes={classes},width={width}]: give 1 to 10000 classes and a "
+                "width in (0, 4]"
+            )
         if side_px < SIDE_STEP or side_px % SIDE_STEP:
             raise VBenchError(
                 f"efficientdet-d0[side_px={side_px}]: give a multiple of {SIDE_STEP} px"
@@ -72,7 +79,8 @@ class EfficientDet:
         state = _state(weights)
         found = len(state[LAST]) // PER_CELL if state is not None and LAST in state else CLASSES
         self.classes, self.width, self.side_px = classes or found, width, side_px
-        self.select, self.floor, self.overlap = select, floor, overlap
+        self.select, self.overlap = select, overlap
+        self.floor = FLOORS[select] if floor is None else floor
         self.device = device
         self.columns, self.labels = _columns(self.classes, labels)
         with seeded(seed):
@@ -129,9 +137,8 @@ class EfficientDet:
             scores, label = best[anchor], labels[anchor]
         corners = boxes_of(self.anchors[anchor], codes[anchor])
         scores = scores.sigmoid()
-        if self.select == "best":
-            kept = scores > self.floor
-            corners, scores, label = corners[kept], scores[kept], label[kept]
+        kept = scores > self.floor
+        corners, scores, label = corners[kept], scores[kept], label[kept]
         return (
             corners.double().cpu().numpy(),
             scores.double().cpu().numpy(),

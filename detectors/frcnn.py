@@ -14,7 +14,7 @@ from vbench.core.boxes import Floats, Image, Ints
 from vbench.core.errors import VBenchError
 from vbench.core.roles import Detections, Weights, WorkTable
 from vbench.nn.box_coder import cut, decode
-from vbench.nn.frcnn import SHORT_PX, SIDE_STEP, Backbone, FrcnnFeatures, Look
+from vbench.nn.frcnn import SHORT_PX, Backbone, FrcnnFeatures, Look
 from vbench.nn.frcnn_work import judging, looking
 from vbench.nn.nms import nms_by_class
 from vbench.nn.two_stage import BOX_STDS, ProposalCounts, TwoStage
@@ -50,10 +50,8 @@ class FasterRcnn:
         device: str = "cpu",
         seed: int = 0,
     ) -> None:
-        if short_px < SIDE_STEP:
-            raise VBenchError(
-                f"frcnn-{backbone}[short_px={short_px}]: give at least {SIDE_STEP} px"
-            )
+        if not 1 <= proposals <= 6000:
+            raise VBenchError(f"frcnn-{backbone}[proposals={proposals}]: give 1 to 6000 boxes")
         self.floor, self.overlap, self.most = floor, overlap, most
         self.features = FrcnnFeatures(backbone, classes, width, short_px, weights, device, seed)
         self.pretrained = weights is not None

@@ -39,8 +39,11 @@ def plain_names(kind: str) -> list[str]:
     return [name for name in catalogue.names(kind) if catalogue.table(kind)[name].takes is None]
 
 
-def built(kind: str, name: str):
-    """Build one, with published weights if they are at hand, random ones otherwise."""
+def built(kind: str, name: str, **more: str):
+    """Build one, with published weights if they are at hand, random ones otherwise.
+
+    `more` are parameters that it gets if it takes them.
+    """
     entry = catalogue.entry(kind, name)
     weights = None
     if entry.weights is not None:
@@ -52,7 +55,8 @@ def built(kind: str, name: str):
             weights = None
     # Untrained networks need not be as wide as the published ones to keep the contract.
     slim = {"width": "0.25"} if "width" in catalogue.parameters(kind, name) else {}
-    given = SMALL.get(name, slim) if weights is None else {}
+    given = dict(SMALL.get(name, slim)) if weights is None else {}
+    given |= {key: v for key, v in more.items() if key in catalogue.parameters(kind, name)}
     try:
         return catalogue.build(kind, name, given, weights=weights, device="cpu", seed=0)
     except VBenchError as error:

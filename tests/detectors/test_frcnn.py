@@ -117,6 +117,9 @@ def test_it_costs_what_was_measured_of_the_reference(backbone, gmacs) -> None:
     assert paper_count(works).macs / 1e9 == pytest.approx(gmacs, abs=0.06)
 
 
-def test_a_short_side_below_32_is_refused() -> None:
-    with pytest.raises(VBenchError, match="at least 32 px"):
-        FasterRcnn(short_px=16)
+@pytest.mark.parametrize("given", [{"short_px": 16}, {"classes": 0}, {"width": 0}])
+def test_sizes_that_make_no_network_are_refused(given) -> None:
+    with pytest.raises(VBenchError, match="give 1 to 10000 classes, .* of 32 to 4096 px"):
+        FasterRcnn(**given)
+    with pytest.raises(VBenchError, match="give 1 to 6000 boxes"):
+        FasterRcnn(proposals=0)

@@ -100,6 +100,11 @@ class FrcnnFeatures:
         device: str = "cpu",
         seed: int = 0,
     ) -> None:
+        if not 1 <= classes <= 10_000 or not 0 < width <= 4 or not SIDE_STEP <= short_px <= 4096:
+            raise VBenchError(
+                f"classes={classes}, width={width}, short_px={short_px}: give 1 to 10000 classes, "
+                f"a width in (0, 4] and a short side of {SIDE_STEP} to 4096 px"
+            )
         self.backbone, self.width, self.short_px, self.device = backbone, width, short_px, device
         with seeded(seed):
             self.network = two_stage(backbone, classes, width)
