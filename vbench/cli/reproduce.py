@@ -158,7 +158,8 @@ def _run(
     from vbench.report.comparison import Measured
     from vbench.report.likes import RanLike, times_of
     from vbench.report.tables import per_clip, summary, write_tables
-    from vbench.run.reproduce import run_methods, runs_under
+    from vbench.run.reproduce import run_methods
+    from vbench.store.run_folder import runs_under
 
     keep_freed_memory()
     clips = here.suite(suite)

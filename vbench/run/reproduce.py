@@ -171,13 +171,6 @@ def run_methods(
     return Ran(request.folder, outcome, untrained)
 
 
-def runs_under(*folders: Path) -> list[RunFolder]:
-    """Return the runs that lie directly in some folders, the newest first."""
-    found = {path for folder in folders for path in folder.glob("*/manifest.json")}
-    newest = sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
-    return [RunFolder(path.parent) for path in newest]
-
-
 # Options that name folders by suite, and the field of `Here` that holds them.
 _BY_SUITE = {"--suite-data": "suite_data", "--suite-annotations": "suite_annotations"}
 

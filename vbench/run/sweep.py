@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,9 +13,11 @@ from vbench import catalogue
 from vbench.core.errors import UnknownName, VBenchError
 from vbench.core.method import Method, Part, parse_method
 from vbench.core.policy import Adaptive, Decay, Fixed, Online, Policy
+from vbench.core.trace import Trace
 from vbench.run.compose import plan
 from vbench.store.files import write_atomically
-from vbench.store.run_folder import Manifest, RunFolder
+from vbench.store.run_folder import Manifest, MethodRecord, RunFolder
+from vbench.store.traces import Corrupt
 
 INTERVALS = (1, 2, 3, 5, 10)
 THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
@@ -198,16 +200,39 @@ def save(folder: RunFolder, sweep: Sweep) -> Path:
     return path
 
 
-def seconds_a_frame(folder: RunFolder, manifest: Manifest | None) -> dict[str, float]:
-    """Mean seconds a frame (decoding included) by base model, from the traces that are there."""
+def seconds_a_frame(folders: Iterable[RunFolder], suite: str) -> dict[str, float]:
+    """Mean seconds a frame (decoding included) by base model, from runs of a suite, newest first.
+
+    Of several methods of one base the slowest counts.
+    """
     found: dict[str, float] = {}
-    for record in manifest.methods.values() if manifest is not None else ():
-        for clip in list(manifest.clips)[:1] if manifest is not None else ():
-            trace = None if clip in record.problems else folder.trace(record, clip)
+    for folder in folders:
+        try:
+            manifest = folder.read()
+        except (Corrupt, VBenchError):
+            continue
+        if manifest.suite == suite:
+            for base, seconds in _seconds_of(folder, manifest).items():
+                found.setdefault(base, seconds)
+    return found
+
+
+def _seconds_of(folder: RunFolder, manifest: Manifest) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for record in manifest.methods.values():
+        for clip in list(manifest.clips)[:1]:
+            trace = None if clip in record.problems else _readable(folder, record, clip)
             if trace is not None and np.isfinite(trace.seconds).all():
                 mean = float(trace.seconds.mean() + np.nan_to_num(trace.decode_seconds).mean())
                 found[record.base] = max(mean, found.get(record.base, 0.0))
     return found
+
+
+def _readable(folder: RunFolder, record: MethodRecord, clip: str) -> Trace | None:
+    try:
+        return folder.trace(record, clip)
+    except Corrupt:
+        return None
 
 
 def _need_cheap_halves(methods: Sequence[str]) -> None:

@@ -192,10 +192,17 @@ def newest_run(results: Path) -> RunFolder:
     Raises:
         VBenchError: there is none.
     """
-    found = sorted(results.glob("*/manifest.json"), key=lambda path: path.stat().st_mtime)
+    found = runs_under(results)
     if not found:
         raise VBenchError(f"no run under {results}; make one with `vbench run`")
-    return RunFolder(found[-1].parent)
+    return found[0]
+
+
+def runs_under(*folders: Path) -> list[RunFolder]:
+    """Return the runs that lie directly in some folders, the one written last first."""
+    found = {path for folder in folders for path in folder.glob("*/manifest.json")}
+    newest = sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+    return [RunFolder(path.parent) for path in newest]
 
 
 def _file_name(clip: str) -> str:
