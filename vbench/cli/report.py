@@ -54,6 +54,12 @@ def report(
             help="Project onto a device: a profile's file, or jetson-nano; may be given again."
         ),
     ] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="Score by another convention: vid-mega, voc07, pysot, ...")
+    ] = None,
+    coco: Annotated[
+        bool, typer.Option("--coco", help="COCO's twelve numbers of detectors, by pycocotools.")
+    ] = False,
     methods: Annotated[str | None, typer.Option(help="Only these methods of the run.")] = None,
     timing: Annotated[
         bool, typer.Option("--timing", help="Times of keys, inter-frames, starts, decoding apart.")
@@ -76,6 +82,7 @@ def report(
     """
     from vbench.cli.app import Exit, messages, print_json, tables
     from vbench.cost.device_profile import open_profile
+    from vbench.report.coco import coco_table, show_coco
     from vbench.report.drawing import PLOTS, Wish, draw
     from vbench.report.projection import projected_json, show_projection
     from vbench.report.tables import per_attribute, results_json, summary, write_tables
@@ -99,6 +106,7 @@ def report(
     console = messages()
     for folder in folders:
         manifest = folder.read()
+        manifest.profile = profile or manifest.profile
         if attribute == "all":
             found = sorted_by(per_attribute(folder, manifest), sort)
             if found.empty:
@@ -111,11 +119,15 @@ def report(
         if form == "json":
             split = timing_table(folder, manifest).to_dict("records") if timing else None
             extra = {} if split is None else {"timing": split}
-            print_json(results_json(folder, found) | projected_json(projected) | extra)
+            extra |= {"coco": coco_table(folder, manifest).to_dict("records")} if coco else {}
+            print_json(results_json(folder, found, manifest) | projected_json(projected) | extra)
         elif form == "table":
-            show_table(tables(), found, f"{manifest.suite} ({folder.path})")
+            under = f", {profile}" if profile else ""
+            show_table(tables(), found, f"{manifest.suite} ({folder.path}){under}")
             for note in timing_notes(manifest):
                 console.print(note, style="yellow", markup=False)
+            if coco:
+                show_coco(tables(), coco_table(folder, manifest))
             if timing:
                 show_timing(tables(), timing_table(folder, manifest))
             for _, one in projected.groupby("device", sort=False) if projected is not None else ():

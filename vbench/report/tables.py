@@ -197,9 +197,11 @@ def write_tables(folder: RunFolder, parquet: bool = False) -> list[Path]:
     return written
 
 
-def results_json(folder: RunFolder, found: pd.DataFrame) -> dict[str, Any]:
+def results_json(
+    folder: RunFolder, found: pd.DataFrame, manifest: Manifest | None = None
+) -> dict[str, Any]:
     """Return the object that `--json` prints."""
-    manifest = folder.read()
+    manifest = manifest or folder.read()
     results = []
     for row in found.to_dict(orient="records"):
         record = manifest.methods[str(row["method"])]

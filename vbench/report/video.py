@@ -23,7 +23,7 @@ Traces = Sequence[Trace]
 
 def video_accuracy(profile: str, truths: Truths, traces: Traces) -> dict[str, float]:
     """Mean AP at IoU .5, by motion and size, delay and jitter; nothing without ground truth."""
-    laid = _laid(truths, traces)
+    laid = laid_out(truths, traces)
     if laid is None:
         return {}
     rules = vid_rules_of(profile)
@@ -33,7 +33,7 @@ def video_accuracy(profile: str, truths: Truths, traces: Traces) -> dict[str, fl
 
 def video_plus_minus(profile: str, truths: Truths, traces: Traces) -> dict[str, float]:
     """Half width of the 95 % bootstrap interval of map50 over clips; nothing for a single one."""
-    laid = _laid(truths, traces)
+    laid = laid_out(truths, traces)
     if laid is None or len(laid[0].lengths) < 2:
         return {}
     return {"map50": map_interval(*laid, vid_rules_of(profile)).half}
@@ -41,7 +41,7 @@ def video_plus_minus(profile: str, truths: Truths, traces: Traces) -> dict[str, 
 
 def by_class(profile: str, classes: Sequence[str], truths: Truths, traces: Traces) -> pd.DataFrame:
     """One row a class that has objects: its name, objects, AP at IoU .5, whole and by range."""
-    laid = _laid(truths, traces)
+    laid = laid_out(truths, traces)
     if laid is None:
         return pd.DataFrame(columns=["class", "objects", "ap50"])
     scores: VidScores = score_vid(*laid, vid_rules_of(profile))
@@ -58,7 +58,7 @@ def by_distance(profile: str, truths: Truths, traces: Traces) -> pd.DataFrame:
 
     Empty for a method that answers every frame by its base model.
     """
-    laid = _laid(truths, traces)
+    laid = laid_out(truths, traces)
     if laid is None or not any((trace.kind == Kind.INTER).any() for trace in traces):
         return pd.DataFrame(columns=["distance", "frames", "map50"])
     scored = [r for t, r in zip(truths, traces, strict=True) if t.objects is not None]
@@ -77,7 +77,8 @@ def unscorable(truth: StoredTruth, trace: Trace, classes: Sequence[str] = ()) ->
     return refused(trace.boxes.T, trace.scores, trace.labels, classes)
 
 
-def _laid(truths: Truths, traces: Traces) -> tuple[VidTruths, VidAnswers] | None:
+def laid_out(truths: Truths, traces: Traces) -> tuple[VidTruths, VidAnswers] | None:
+    """Lay out what clips have and what was answered for scoring; None without ground truth."""
     objects: list[Objects] = []
     known, answers = [], []
     for truth, trace in zip(truths, traces, strict=True):
