@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from tests.contract.models import BOX, frame
+from tests.run.scripted import Sightings
+from vbench.core.boxes import absent
 from vbench.core.errors import VBenchError
 from vbench.run.compose import check, compose, plan
 from vbench.run.tuning import Tuning, networks_of, split
@@ -51,6 +53,9 @@ def test_a_parameter_of_the_model_itself_is_left_to_it() -> None:
         ("siamfc[dtype=int8]", "fp32"),
         ("siamfc[compile=yes]", "write 1 or 0"),
         ("siamfc[threads=0]", "whole number"),
+        ("blobs+dummy[floor=2]", "from 0 to 1"),
+        ("blobs[floor=0.5]", "carries between"),
+        ("kcf+dummy[floor=0.5]", "carries between"),
         ("siamfc[speed=1]", "no parameter of siamfc called 'speed'"),
     ],
 )
@@ -62,3 +67,18 @@ def test_wrong_values_are_named(text, says) -> None:
 def test_what_has_no_network_says_so() -> None:
     with pytest.raises(VBenchError, match="kcf has no torch network"):
         compose(plan("kcf[dtype=bf16]"), nothing)
+
+
+def test_weaker_detections_than_the_floor_are_not_carried() -> None:
+    stepper: Any = compose(plan("blobs+dummy[floor=0.65]"), nothing).stepper
+    stepper.detector = Sightings([4, 4])
+    stepper.start(black(), absent(1)[0])
+    # Scores are .9, .77, .63 and .5.
+    assert len(stepper.key(black()).boxes) == 4
+    assert stepper.inter(black()).scores.tolist() == pytest.approx([0.9, 0.9 - 0.4 / 3])
+    plain: Any = compose(plan("blobs+dummy"), nothing).stepper
+    assert plain.floor == 0.01
+
+
+def black():
+    return np.zeros((48, 64, 3), np.uint8)

@@ -126,6 +126,11 @@ def check(found: Plan, weights_for: WeightsFor) -> None:
             raise VBenchError(
                 f"{part}: scale is of base models; those beside them see whole frames"
             )
+        if tuning.floor is not None and (kind != "propagators" or found.task != "vid"):
+            raise VBenchError(
+                f"{part}: floor is of what a propagator carries between a detector's keyframes; "
+                "write it there, as in nanodet+dummy[floor=0.2]"
+            )
         catalogue.arguments(kind, part.name, own)
     name, base = str(found.method), catalogue.load(found.base_kind, found.method.base.name)
     cheap = catalogue.entry(found.base_kind, found.method.base.name).has_cheap_half
@@ -174,6 +179,9 @@ def compose(
         propagator.share(base)
     posts = [make("posts", part) for part in found.posts]
     stepper = _stepper(str(found.method), found.task, base, propagator, posts)
+    floor = _split("propagators", found.propagator)[1].floor if found.propagator else None
+    if floor is not None and isinstance(stepper, DetectorStepper):
+        stepper.floor = floor
     threads = _split(found.base_kind, found.method.base)[1].threads
     return Composed(found.method, found.task, found.policy, stepper, loaded, threads)
 

@@ -2,6 +2,7 @@
 
 `siamfc[dtype=bf16]`, `[compile=1]`, `[channels_last=1]`, `[threads=2]`, `[scale=0.5]`: so that they
 are benched like any other variant. A model that has a parameter of that name gets it instead.
+Of a propagator after a detector, `[floor=0.2]` is the least score of a detection that it carries.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from vbench.core.errors import NotReady, UnknownName, VBenchError
 
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
-NAMES = ("dtype", "compile", "channels_last", "threads", "scale")
+NAMES = ("dtype", "compile", "channels_last", "threads", "scale", "floor")
 SCALES = (0.05, 4.0)
 SWITCH = {"1": True, "true": True, "0": False, "false": False}
 
@@ -28,6 +29,7 @@ class Tuning:
     channels_last: bool = False
     threads: int | None = None
     scale: float = 1.0
+    floor: float | None = None
 
     def apply(self, model: Any, name: str) -> None:
         """Change all networks of a model in place.
@@ -70,7 +72,9 @@ def split(
                 raise VBenchError(f"{where}[threads={text}]: a whole number from 1 is wanted")
             found[key] = int(text)
         elif key == "scale":
-            found[key] = _scale(text, where)
+            found[key] = _number(text, SCALES, f"{where}[scale={text}]")
+        elif key == "floor":
+            found[key] = _number(text, (0.0, 1.0), f"{where}[floor={text}]")
         elif text.lower() not in SWITCH:
             raise VBenchError(f"{where}[{key}={text}]: write 1 or 0")
         else:
@@ -78,14 +82,13 @@ def split(
     return rest, Tuning(**found)
 
 
-def _scale(text: str, where: str) -> float:
+def _number(text: str, limits: tuple[float, float], where: str) -> float:
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not SCALES[0] <= value <= SCALES[1]:
-        low, high = SCALES
-        raise VBenchError(f"{where}[scale={text}]: a number from {low:g} to {high:g} is wanted")
+    if not limits[0] <= value <= limits[1]:
+        raise VBenchError(f"{where}: a number from {limits[0]:g} to {limits[1]:g} is wanted")
     return value
 
 
