@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,7 @@ def load(
             clips.append(_clip(card, name, found[name], places, rules))
         except ClipFailed as error:
             problems[name] = str(error)
+    problems |= _without_truth([*listed, *rules.get("frames", ())], found, places, rules)
     if not clips and not problems:
         raise not_here(card, f" in {annotations or data}")
     if not clips:
@@ -80,6 +82,18 @@ def load(
             f"{card.name}: none of {len(problems)} sequences can be read; {name}: {why}"
         )
     return Suite(card, clips, problems)
+
+
+def _without_truth(
+    names: Sequence[str], found: Mapping[str, Path], places: Sequence[Path], rules: Rules
+) -> dict[str, str]:
+    """Sequences of the suite whose images are here without a truth, with the reason."""
+    beside = {**rules, "images": [p for p in rules["images"] if not p.startswith("{folder}")]}
+    return {
+        name: "its images are here, but no ground truth"
+        for name in names
+        if name not in found and _images(name, places[0], places, beside)
+    }
 
 
 def _rules(card: Card, fps: str) -> Rules:
@@ -139,6 +153,12 @@ def _clip(card: Card, name: str, path: Path, places: Sequence[Path], rules: Rule
         images = _covered(images, folder, name, rules)
         truth, gone, images = _matched(truth, gone, images, rules, path.name)
         rows = len(truth)
+    elif not images and int(rules.get("every", 1)) > 1 and name in rules.get("frames", {}):
+        # Without images the published number of frames tells whether rows are to be thinned.
+        stand_in = [path] * int(rules["frames"][name])
+        with suppress(ClipFailed):
+            truth, gone, _ = _matched(truth, gone, stand_in, rules, path.name)
+            rows = len(truth)
     frames: Frames = ImageFiles(images) if images else NoFrames(rows, _where(card))
     tags = _frame_tags(folder, name, rules, rows)
     if gone is not None:
@@ -225,9 +245,10 @@ def _images(name: str, folder: Path, places: Sequence[Path], rules: Rules) -> li
     """The first folder of images that is there."""
     for pattern in rules["images"]:
         for place in [folder, *(r for p in places for r in _inner_roots(p, rules))]:
-            # {class} is LaSOT's folder of a class: airplane of airplane-13.
-            text = pattern.format(folder=folder, name=name, **{"class": name.rpartition("-")[0]})
-            candidate = place / text
+            # {class} is LaSOT's folder of a class: airplane of airplane-13. What is under the
+            # truth's own folder is absolute, so that it stays there under every place.
+            own = {"folder": folder.absolute(), "class": name.rpartition("-")[0]}
+            candidate = place / pattern.format(name=name, **own)
             if candidate.is_dir() and (images := images_in(candidate)):
                 return images
     return []

@@ -1,5 +1,7 @@
 """Suites of one folder a sequence, on tiny trees laid out as their authors do."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -196,6 +198,30 @@ def test_broken_sequences_are_named_and_the_others_kept(files, why, tmp_path):
 LAYOUTS_OF_ONE = {"groundtruth_rect.txt": BOXES, "img/%05d.jpg": 3}
 
 
+def test_images_without_a_truth_are_named(tmp_path):
+    lay(tmp_path, LAYOUTS["lasot"] | {"airplane/airplane-9/img/%08d.jpg": 2})
+    found = catalogue.open_suite("lasot", tmp_path, None)
+    assert found.problems == {"airplane-9": "its images are here, but no ground truth"}
+
+
+def test_need_for_speed_is_thinned_without_images_as_well(tmp_path):
+    """bee has 45 frames at 30 a second (pytracking nfsdataset.py), its file the rows at 240."""
+    root = lay(tmp_path, {"bee/30/bee.txt": nfs_rows(360), "ball/30/ball.txt": nfs_rows(24)})
+    clips = {clip.name: clip for clip in catalogue.open_suite("nfs", None, root).clips}
+    assert len(clips["bee"]) == len(clips["bee"].truth) == 45
+    np.testing.assert_array_equal(clips["bee"].truth[1], [18, 11, 20, 40])
+    assert len(clips["ball"]) == 24  # of no published length
+
+
+def test_folders_may_be_named_from_here(tmp_path, monkeypatch):
+    """A relative --data finds images beside the truth as an absolute one does."""
+    monkeypatch.chdir(tmp_path)
+    lay(tmp_path / "nfs", {"bee/30/bee.txt": nfs_rows(24), "bee/30/bee/%05d.jpg": 3})
+    for place in (Path("nfs"), tmp_path / "nfs"):
+        (clip,) = catalogue.open_suite("nfs", place, None).clips
+        assert image_names(clip) == ["00001.jpg", "00002.jpg", "00003.jpg"]
+
+
 def test_commas_tabs_and_spaces_give_the_same_boxes(tmp_path):
     rows = ["1,2,3,4\n2,2,3,4\n", "1\t2\t3\t4\n2\t2\t3\t4\n", "1 2 3 4\n2,2,3,4\n"]
     lay(tmp_path, {f"S{i}/groundtruth_rect.txt": text for i, text in enumerate(rows)})
@@ -218,8 +244,6 @@ def test_nothing_and_nothing_but_broken_things_say_what_to_do(tmp_path):
 
 
 def test_cards_list_as_many_names_as_the_suite_has():
-    from pathlib import Path
-
     from vbench.core.suite import read_card
 
     folder = Path(catalogue.load("suites", "lasot").__code__.co_filename).parent

@@ -110,7 +110,7 @@ def check_suite(
         clips=tuple(checks),
         findings=tuple(findings),
         missing=missing,
-        advice=tuple(_advice(card, checks, missing, findings)),
+        advice=tuple(_advice(suite, checks, missing, findings)),
     )
 
 
@@ -314,11 +314,12 @@ def _variant(suite: Suite, checks: Sequence[ClipCheck]) -> Iterator[str]:
 
 
 def _advice(
-    card: Card,
+    suite: Suite,
     checks: Sequence[ClipCheck],
     missing: Sequence[str],
     findings: Sequence[Finding],
 ) -> Iterator[str]:
+    card = suite.card
     if missing or len(checks) < card.clips:
         if card.rules.get("description") or card.rules.get("zips"):
             yield f"`vbench data get {card.name} --data DIR` fetches what is missing"
@@ -327,5 +328,10 @@ def _advice(
         yield "to run trackers, say --data DIR with the images"
     if any("unreadable" in f.what or "images missing" in f.what for f in findings):
         yield "fetch or unpack the broken clips again"
-    if any("rows" in f.what and f.level == "problem" for f in findings):
-        yield "clips whose rows and images differ are left out: other data may be of that name"
+    if suite.problems:
+        names = list(suite.problems)
+        shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        yield (
+            f"{len(names)} clips are left out until what is named is mended ({shown}): unpack or "
+            "fetch them again, and see that no other release lies there"
+        )
