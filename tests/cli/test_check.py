@@ -21,6 +21,8 @@ def test_a_run_passes_against_itself(capsys) -> None:
     assert ran.json["passed"]
     assert Path("j.xml").exists()
     assert "passed" in Path("c.md").read_text()
+    explained = vbench(capsys, "check", "--explain")
+    assert "sees drops from" in explained.out and "over 3 clips" in explained.err
 
 
 def test_a_planted_drop_closes_the_gate(capsys) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from vbench.core.errors import VBenchError
 from vbench.metrics.regression import drop_test
-from vbench.report.gate import Rule, compare, with_latency
+from vbench.report.gate import Rule, compare, power, with_latency
 from vbench.report.gate_formats import as_annotations, as_json, as_junit, as_markdown
 from vbench.store.reference import Incomparable, Reference, read_reference, write_reference
 
@@ -138,3 +138,13 @@ def test_a_time_fails_only_when_it_surely_rose_beyond_the_tolerance() -> None:
     assert sure.findings[-1].now == pytest.approx(1.3, abs=0.001)
     for ratios in ([1.05, 1.06, 1.04, 1.05, 1.06], [0.8, 0.7, 0.75], [1.0, 1.6, 0.9, 1.5, 0.8]):
         assert with_latency(verdict, {"kcf": np.array(ratios)}).passed
+
+
+def test_notes_stand_apart_from_the_table_and_the_power_is_explained() -> None:
+    then, now = reference([0.5] * 5), reference([0.45, 0.5, 0.52, 0.5, 0.5])
+    now = Reference(**{**vars(now), "methods": now.methods | {"csrt": {}}})
+    verdict = compare(now, then, Rule())
+    assert as_markdown(verdict).endswith("|\n\n- csrt: new, no reference yet\n")
+    assert "over 5 clips" in power(verdict) and "do not differ" not in power(verdict)
+    # Without any spread only a uniform drop can be told, and that is said.
+    assert "the two runs do not differ" in power(compare(then, then, Rule()))

@@ -135,7 +135,7 @@ def _show(verdict: Verdict, explain: bool) -> None:
     from rich.table import Table
 
     from vbench.cli.app import messages, tables
-    from vbench.report.gate import shown
+    from vbench.report.gate import power, shown
 
     table = Table(box=None, pad_edge=False)
     for head in ("method", "metric", "reference", "now", "difference", "verdict"):
@@ -157,6 +157,8 @@ def _show(verdict: Verdict, explain: bool) -> None:
         console.print(f"{name}: new, no reference yet", style="yellow")
     for name in verdict.not_run:
         console.print(f"{name}: in the reference, not in this run", style="yellow")
+    if explain:
+        console.print(power(verdict), markup=False, soft_wrap=True)
     tolerance = f"{verdict.rule.tolerance * 100:g} points"
     if verdict.passed:
         console.print(f"passed: no drop is larger than {tolerance} with the stated confidence")

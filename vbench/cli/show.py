@@ -12,6 +12,9 @@ from vbench.core.errors import NotReady, UnknownName, VBenchError
 if TYPE_CHECKING:
     from vbench.core.boxes import Image
 
+# So many methods can be told apart on a picture.
+MOST = 6
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -47,7 +50,12 @@ def show(
         raise UnknownName("clip in this run", clip, manifest.clips)
     if not 1 <= tiles <= 400:
         raise VBenchError(f"--tiles {tiles}: choose 1 to 400")
-    named = split_methods(methods) if methods else list(manifest.methods)
+    named = split_methods(methods) if methods else list(manifest.methods)[:MOST]
+    if methods is None and len(manifest.methods) > MOST:
+        messages().print(
+            f"the first {MOST} of {len(manifest.methods)} methods; choose others by --methods",
+            style="yellow",
+        )
     for name in named:
         if name not in manifest.methods:
             raise UnknownName("method in this run", name, manifest.methods)

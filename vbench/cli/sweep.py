@@ -334,7 +334,8 @@ def _show_plan(console: Any, one: SuiteSweep, quiet: bool) -> None:
     left = [m for m in methods if done.get(m, 0) < len(suite.clips)]
     each = seconds_a_frame([folder, *runs_under(one.request.settings.results)], suite.name)
     if left:
-        bases = [str(parse_method(m).base) for m in left]
+        given = [parse_method(m).base for m in left]
+        bases = [str(base) if str(base) in each else base.name for base in given]
         frames = sum(len(clip) for clip in suite.clips)
         unknown = sorted({base for base in bases if base not in each})
         if unknown:

@@ -208,6 +208,24 @@ def _mean(values: Floats) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
+def power(verdict: Verdict) -> str:
+    """Say in sentences what the smallest visible drops mean."""
+    sure = f"{verdict.rule.confidence:.0%}"
+    said = (
+        f"'sees drops from': the smallest true drop of the mean that is caught with {sure} "
+        f"probability, at this spread of the differences over {verdict.clips} clips; what it is "
+        "above the tolerance halves with four times as many clips."
+    )
+    tests = [f.test for f in verdict.findings if f.test is not None]
+    if any(test.visible <= verdict.rule.tolerance for test in tests):
+        said += (
+            " Where it is the tolerance itself, the two runs do not differ and nothing is known of "
+            "that spread: then it holds for a drop that is the same on every clip, and a drop on a "
+            "few clips alone has to be larger."
+        )
+    return said
+
+
 def shown(metric: str, value: float) -> str:
     """Write a value with one digit more than tables do: a gate sees small changes."""
     return "-" if np.isnan(value) else f"{value:.{METRICS[metric].decimals + 1}f}"

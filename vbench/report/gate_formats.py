@@ -59,9 +59,10 @@ def as_markdown(verdict: Verdict) -> str:
             f"| {f.method} | {f.metric} | {shown(f.metric, f.then)} | {shown(f.metric, f.now)} "
             f"| {f.now - f.then:+.4f} | {mark} |"
         )
-    lines += [f"- {name}: new, no reference yet" for name in verdict.new]
-    lines += [f"- {name}: in the reference, not in this run" for name in verdict.not_run]
-    return "\n".join(lines)
+    notes = [f"- {name}: new, no reference yet" for name in verdict.new]
+    notes += [f"- {name}: in the reference, not in this run" for name in verdict.not_run]
+    # Without an empty line a list would be taken for a row of the table.
+    return "\n".join([*lines, *(["", *notes] if notes else []), ""])
 
 
 def as_annotations(verdict: Verdict) -> Iterator[str]:

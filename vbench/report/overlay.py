@@ -11,11 +11,17 @@ from vbench.core.boxes import Boxes, Image
 from vbench.core.errors import VBenchError
 from vbench.core.trace import Kind, Trace
 from vbench.report.canvas import COLOURS
+from vbench.report.labels import short
 from vbench.store.traces import StoredTruth
 
 FrameAt = Callable[[int], Image]
 LEAST_SCORE = 0.3
 TILE_PX = 320
+# Height of a line of the caption and width of its letters.
+LINE_PX, LETTER_PX = 15, 7
+WHITE = (255, 255, 255)
+# As in the plots; yellow instead of black, which is not seen on dark pictures.
+HUES = tuple("#F0E442" if colour == "#000000" else colour for colour in COLOURS)
 # How a step's kind is written behind a method's name.
 WORDS = {Kind.START: "start", Kind.KEY: "key", Kind.INTER: "inter", Kind.FALLBACK: "fallback"}
 WORDS |= {Kind.SKIPPED: "skipped"}
@@ -24,7 +30,10 @@ WORDS |= {Kind.SKIPPED: "skipped"}
 def drawn(
     image: Image, index: int, truth: StoredTruth, traces: Mapping[str, Trace], scale: float = 1.0
 ) -> Image:
-    """Draw the truth (white) and each method's boxes in its colour, with the kind of step."""
+    """Draw each method's boxes in its colour and the truth (white, thin) over them.
+
+    Below the picture stand the frame and, a line a method, the kind of its step.
+    """
     import cv2
 
     height, width = image.shape[:2]
@@ -32,16 +41,28 @@ def drawn(
     canvas = cv2.resize(
         image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     )
-    _boxes(canvas, truth_boxes(truth, index), scale, (255, 255, 255), 1)
+    for row, trace in enumerate(traces.values()):
+        _boxes(canvas, answered(trace, index), scale, _rgb(HUES[row % len(HUES)]), 2)
+    _boxes(canvas, truth_boxes(truth, index), scale, WHITE, 1)
+    words = [(f"frame {index}; white: ground truth", WHITE)]
     for row, (method, trace) in enumerate(traces.items()):
-        colour = _rgb(COLOURS[row % len(COLOURS)])
-        _boxes(canvas, answered(trace, index), scale, colour, 2)
-        text = f"{method}: {WORDS[Kind(trace.kind[index])]}"
-        top = 14 * row
-        canvas[top : top + 14, : min(6 * len(text) + 8, size[0])] //= 4
-        place = (4, top + 11)
-        cv2.putText(canvas, text, place, cv2.FONT_HERSHEY_SIMPLEX, 0.36, colour, 1, cv2.LINE_AA)
-    return np.asarray(canvas, np.uint8)
+        kind = WORDS[Kind(trace.kind[index])]
+        name = short(method, max(12, (size[0] - 8) // LETTER_PX - len(kind) - 2))
+        words.append((f"{name}: {kind}", _rgb(HUES[row % len(HUES)])))
+    return np.concatenate([canvas, _caption(size[0], words)])
+
+
+def _caption(width: int, words: Sequence[tuple[str, tuple[int, int, int]]]) -> Image:
+    """Lines of text on black, each in its colour, lightened so that it can be read."""
+    import cv2
+
+    strip = np.zeros(((LINE_PX * len(words) + 5) // 2 * 2, width, 3), np.uint8)
+    for row, (text, colour) in enumerate(words):
+        light = [(channel + 255) // 2 for channel in colour]
+        # OpenCV's letters are ASCII.
+        place, plain = (4, LINE_PX * row + 12), text.replace("…", "~")
+        cv2.putText(strip, plain, place, cv2.FONT_HERSHEY_SIMPLEX, 0.36, light, 1, cv2.LINE_AA)
+    return strip
 
 
 def contact_sheet(
