@@ -37,9 +37,11 @@ FOLDER, PAGE = ROOT / "build" / "fits" / "plugplay", ROOT / "docs" / "fits-plugp
 PICTURE = ROOT / "docs" / "fits-plugplay.svg"
 NETWORK: dict[str, Any] = {"classes": 5, "width": 1 / 8, "short_px": 240, "proposals": 100}
 # Seeds of the training split: fitted on, chosen by; of the test split: told.
-FITTED_ON, CHOSEN_BY, TESTED_ON = (0, 1), (2,), (11, 12, 13, 14)
+FITTED_ON, CHOSEN_BY, TESTED_ON = (0, 1), (2,), (21, 22, 23, 24)
 CHOICE_FRAMES, FRAMES = 15, 20
-DETECTOR, TRACKER = Course(480, 0, 1e-3), Course(330, 0, 2e-2)
+# The detector's legs, one after the other: the second begins where the first ended.
+DETECTOR = (Course(480, 0, 1e-3), Course(800, 1, 1e-3))
+TRACKER = (Course(330, 0, 2e-2),)
 MERGES = (0.7, 0.3)
 # Least score of an answer: low, for mAP. IoU of suppression: the paper's.
 FLOOR, OVERLAP = 0.01, 0.45
@@ -56,9 +58,9 @@ published width on the clips of synth-vid's training split, seeds {fitted}, and 
 `plugplay-hrnet` on that detector, which stays as it is. It then runs the first {frames} frames of
 the {clips} clips of synth-vid's seeds {tested}, by which nothing was chosen.
 
-The detector: {detector} steps of two frames by Adam at a rate of {detector_rate}. The tracker:
-{tracker} steps of two pairs at {tracker_rate}. 100 proposals a frame, answers from a score of
-{floor} on, suppression at an IoU of {overlap}.
+The detector: {detector} steps of two frames by Adam at a rate of {detector_rate}, seeds 0 and 1.
+The tracker: {tracker} steps of two pairs at {tracker_rate}, seed 0. 100 proposals a frame, answers
+from a score of {floor} on, suppression at an IoU of {overlap}.
 
 T_merge, the IoU above which a followed box takes a detection's place, is 0.3 or 0.7 in the paper.
 Here it is {merge}: on seed {chosen} of the training split tracking first with Seq-NMS reaches an
@@ -91,13 +93,13 @@ def weights_of(path: Path) -> Weights:
 
 
 def fitted(
-    path: Path, build: Callable[[], Any], recipe_of: Callable[[Any], Any], course: Course
+    path: Path, build: Callable[[], Any], recipe_of: Callable[[Any], Any], legs: Sequence[Course]
 ) -> list[float]:
     """Fit what `build` makes, unless an earlier run of this script did; its losses."""
     table = path.with_name(f"{path.name}.loss.csv")
     if not path.exists():
         recipe = recipe_of(build())
-        finish(path, recipe, fit(recipe, course))
+        finish(path, recipe, [loss for course in legs for loss in fit(recipe, course)])
     if not table.exists():
         return []
     return [float(line.split(",")[1]) for line in table.read_text().splitlines()[1:]]
@@ -216,8 +218,9 @@ def page(table: Table, merge: float, scores: Mapping[float, float]) -> str:
         HEAD.format(
             fitted=" and ".join(map(str, FITTED_ON)), frames=FRAMES,
             clips=len(TESTED_ON) * len(THEMES), tested=", ".join(map(str, TESTED_ON)),
-            detector=DETECTOR.steps, detector_rate=DETECTOR.rate, tracker=TRACKER.steps,
-            tracker_rate=TRACKER.rate, floor=FLOOR, overlap=OVERLAP, merge=merge,
+            detector=" and ".join(str(leg.steps) for leg in DETECTOR),
+            detector_rate=DETECTOR[0].rate, tracker=TRACKER[0].steps,
+            tracker_rate=TRACKER[0].rate, floor=FLOOR, overlap=OVERLAP, merge=merge,
             chosen=", ".join(map(str, CHOSEN_BY)), choices=choices,
         ).rstrip("\n"),
         *(f"| {name} | {spelled(table.interval(name))} |" for name in table.answers),
