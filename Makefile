@@ -44,7 +44,7 @@ bench: setup
 	@set -e; for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file; done
 
 fit: setup
-	$(BIN)/python tests/benchmarks/fit_trackers.py
+	$(BIN)/python -m tests.benchmarks.fit_trackers
 	$(BIN)/python -m tests.benchmarks.fit_lsts
 	$(BIN)/python -m tests.benchmarks.fit_plugplay
 

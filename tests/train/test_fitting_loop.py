@@ -52,6 +52,14 @@ def test_it_fits_and_says_every_loss() -> None:
     assert not line.module.training
 
 
+def test_a_rate_stays_where_it_begins_if_it_shall() -> None:
+    falling, constant = Line(), Line()
+    fit(falling, Course(4, rate=0.2))
+    fit(constant, Course(4, rate=0.2, constant=True))
+    assert falling.made.param_groups[0]["lr"] == pytest.approx(0.2 * (1 - 3 / 4))
+    assert constant.made.param_groups[0]["lr"] == 0.2
+
+
 def test_a_fit_that_goes_on_ends_as_one_in_a_single_go(tmp_path) -> None:
     path = tmp_path / "x.partial"
     whole = Line()
@@ -66,7 +74,9 @@ def test_a_fit_that_goes_on_ends_as_one_in_a_single_go(tmp_path) -> None:
         assert torch.equal(one, other)
 
 
-@pytest.mark.parametrize("other", [Course(30, seed=6), Course(30, rate=0.5), Course(31)])
+@pytest.mark.parametrize(
+    "other", [Course(30, seed=6), Course(30, rate=0.5), Course(31), Course(30, constant=True)]
+)
 def test_a_checkpoint_of_another_course_is_refused(tmp_path, other) -> None:
     path = tmp_path / "x.partial"
     fit(Line(), Course(30, every=30), path)

@@ -29,6 +29,9 @@ def train(
     steps: Annotated[int, typer.Option(help="Steps to take.")] = 1000,
     batch: Annotated[int | None, typer.Option(help="Pairs or frames a step.")] = None,
     rate: Annotated[float | None, typer.Option(help="Learning rate; default: published.")] = None,
+    constant: Annotated[
+        bool, typer.Option("--constant", help="Keep the learning rate: for short fits.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     every: Annotated[int, typer.Option(help="Steps between checkpoints, 0 for none.")] = 200,
     resume: Annotated[
@@ -79,7 +82,7 @@ def train(
         _scheduler(request, chosen, of, out, quiet, json)
         return
     about = f"{method} on {chosen.name} ({chosen.digest[:12]}), batch {batch or 'published'}"
-    course = Course(steps, seed, rate, max(every, 0), about)
+    course = Course(steps, seed, rate, max(every, 0), about, constant)
     set_threads(request.threads)
     kind = "trackers" if name in catalogue.table("trackers") else "detectors"
     known = catalogue.entry(kind, name).weights

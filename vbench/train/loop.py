@@ -32,7 +32,8 @@ class Course:
     """How far a fit goes, and from which random numbers.
 
     `about` names what is fitted on what; a checkpoint of something else is not gone on from.
-    `every` is how many steps lie between checkpoints, 0 for none.
+    `every` is how many steps lie between checkpoints, 0 for none. `constant` keeps the learning
+    rate where it begins: published ones fall over millions of steps, and a short fit ends unlearnt.
     """
 
     steps: int
@@ -40,6 +41,7 @@ class Course:
     rate: float | None = None
     every: int = 0
     about: str = ""
+    constant: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.steps <= MOST_STEPS:
@@ -49,10 +51,15 @@ class Course:
         if self.rate is not None and not 0 < self.rate < 1e3:
             raise VBenchError(f"--rate {self.rate}: give a learning rate above 0")
 
+    def factor(self, recipe: Recipe, step: int) -> float:
+        """The learning rate's factor in a step."""
+        return 1.0 if self.constant else recipe.factor(step / self.steps)
+
     @property
     def label(self) -> str:
         """What a checkpoint must have in common with this course."""
-        return f"{self.about}; seed {self.seed}, rate {self.rate or 'published'}, {self.steps}"
+        rate = f"{self.rate or 'published'}{' throughout' if self.constant else ''}"
+        return f"{self.about}; seed {self.seed}, rate {rate}, {self.steps}"
 
 
 def fit(
@@ -79,7 +86,7 @@ def fit(
     try:
         for step in range(len(losses), course.steps):
             for group, rate in zip(optimiser.param_groups, rates, strict=True):
-                group["lr"] = rate * recipe.factor(step / course.steps)
+                group["lr"] = rate * course.factor(recipe, step)
             losses.append(_step(recipe, optimiser, course.seed, step))
             if each_step is not None:
                 each_step(step, losses[-1])
