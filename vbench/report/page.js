@@ -53,12 +53,15 @@ function logTicks(lo, hi) {
 const plain = (v) => Math.abs(v) >= 1e5 || (v !== 0 && Math.abs(v) < 1e-4) ? v.toExponential(0)
   : String(+v.toPrecision(6));
 
+// Half of the 95 % interval behind a number, where there is one.
+const sure = (row, name) => typeof row[`${name}_pm`] === "number" ? ` ±${row[`${name}_pm`].toFixed(2)}` : "";
+
 function tip(event, row, names) {
   const box = $("tip");
   box.replaceChildren(element("b", {}, row.method));
   for (const name of names)
     if (row[name] !== null && row[name] !== undefined)
-      box.append(element("div", {}, `${column[name].label}: ${shown(name, row[name])} ${column[name].unit}`));
+      box.append(element("div", {}, `${column[name].label}: ${shown(name, row[name])}${sure(row, name)} ${column[name].unit}`));
   box.append(element("div", {}, `${row.clips} clips`));
   box.style.display = "block";
   const place = event.target.getBoundingClientRect();
@@ -201,8 +204,7 @@ function methodRow(row, names, ranks) {
     const cell = element("td", {}, text);
     if (text === ranks[name][0]) cell.className = "best";
     else if (text === ranks[name][1]) cell.className = "second";
-    const half = row[`${name}_pm`];
-    if (typeof half === "number") cell.append(element("span", { class: "pm" }, ` ±${half.toFixed(2)}`));
+    if (sure(row, name)) cell.append(element("span", { class: "pm" }, sure(row, name)));
     line.append(cell);
   }
   return line;

@@ -144,7 +144,11 @@ def _front(own: pd.DataFrame, x: str, y: str) -> list[int]:
 
 
 def _heading(device: str, own: pd.DataFrame) -> str:
-    sources = "; ".join(dict.fromkeys(s for s in own["source"] if s))
+    places: dict[str, list[str]] = {}
+    for source in dict.fromkeys(s for s in own["source"] if s):
+        paper, _, place = source.rpartition(", ")
+        places.setdefault(paper, []).append(place)
+    sources = "; ".join(f"{paper}, {', '.join(found)}" for paper, found in places.items())
     return fill(device, 74) + ("\n" + fill(sources, 80) if sources else "")
 
 
