@@ -3,6 +3,7 @@ from math import exp
 from typing import cast
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.cli.commands import vbench
@@ -12,7 +13,7 @@ from vbench.core.vot_run import VotRun, run_in
 from vbench.metrics.vot import score_vot
 from vbench.metrics.vot_frames import VotTruth
 from vbench.metrics.vot_profiles import vot_rules
-from vbench.report.drawing import PLOTS, Wish
+from vbench.report.drawing import PLOTS, Wish, draw
 from vbench.report.tables import summary
 from vbench.report.vot_plots import expected_overlap
 from vbench.store.run_folder import RunFolder
@@ -65,7 +66,8 @@ def test_files_are_written_and_a_run_without_restarts_is_refused(capsys, wish, t
     path, out = wish.folder.path, tmp_path / "plots"
     assert vbench(capsys, "report", path, "--plot", "ar", "--out", out).code == 0
     assert vbench(capsys, "report", path, "--plot", "eao", "--out", out).code == 0
-    assert {p.name for p in out.iterdir()} == {"ar.png", "ar.svg", "eao.png", "eao.svg"}
+    kinds = ("png", "svg", "csv")
+    assert {p.name for p in out.iterdir()} == {f"{n}.{k}" for n in ("ar", "eao") for k in kinds}
     plain = replace(wish, manifest=replace(wish.manifest, protocol="ope"))
     with pytest.raises(VBenchError, match="--protocol vot-supervised"):
         PLOTS["ar"](plain)
@@ -79,3 +81,17 @@ def test_titles_name_methods_with_fewer_clips(wish) -> None:
     assert wish.title == "synth-sot, 3/27 clips"
     fewer = wish.summary.assign(clips=["3/27", "2/27"])
     assert replace(wish, summary=fewer).title == "synth-sot, 3/27 clips (hold+dummy@fixed:2 2/27)"
+
+
+def test_the_numbers_of_a_plot_lie_beside_it(wish, tmp_path) -> None:
+    table = [path for path in draw(wish, "eao", tmp_path) if path.suffix == ".csv"]
+    curve = pd.read_csv(table[0])
+    assert list(curve) == ["length", "hold", "hold+dummy@fixed:2"]
+    lengths, values = PLOTS["eao"](wish).axes[0].lines[0].get_data()
+    np.testing.assert_allclose(curve["hold"].to_numpy()[: len(values)], values)
+    np.testing.assert_array_equal(curve["length"].to_numpy()[: len(lengths)], lengths)
+    (ar,) = [path for path in draw(wish, "ar", tmp_path) if path.suffix == ".csv"]
+    row = pd.read_csv(ar).set_index("method").loc["hold"]
+    summed = wish.summary.set_index("method").loc["hold"]
+    for name in ("accuracy", "robustness", "failures_per_clip", "lost"):
+        assert row[name] == pytest.approx(summed[name])

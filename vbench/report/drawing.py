@@ -104,6 +104,10 @@ def _tradeoff(wish: Wish) -> Any:
 
 
 def _curves(wish: Wish, kind: str) -> Any:
+    return curves(_curves_of(wish, kind), kind, wish.title)
+
+
+def _curves_of(wish: Wish, kind: str) -> dict[str, tuple[Any, Any, float]]:
     suite, profile = wish.manifest.suite, wish.manifest.profile
     if wish.manifest.task != "sot":
         raise VBenchError(f"--plot {kind} is for trackers; suite {suite} is of detectors")
@@ -119,7 +123,33 @@ def _curves(wish: Wish, kind: str) -> Any:
         found[method] = curve_of(suite, profile, kind, truths, traces)
     if all(math.isnan(number) for _, _, number in found.values()):
         raise VBenchError(f"--plot {kind}: {suite} has no ground truth to score against")
-    return curves(found, kind, wish.title)
+    return found
+
+
+def _points(wish: Wish, kind: str) -> pd.DataFrame:
+    """One row a threshold, one column a method."""
+    found = _curves_of(wish, kind)
+    thresholds = next(iter(found.values()))[0]
+    name = "overlap" if kind == "success" else "error_px"
+    return pd.DataFrame({name: thresholds} | {m: values for m, (_, values, _) in found.items()})
+
+
+def _expected_overlaps(wish: Wish) -> pd.DataFrame:
+    """One row a sequence length, one column a method."""
+    found = {m: pd.Series(score.curve) for m, score in _vot_scores(wish).items()}
+    table = pd.DataFrame(found)
+    table.insert(0, "length", table.index + 1)
+    return table
+
+
+def _accuracy_robustness(wish: Wish) -> pd.DataFrame:
+    """One row a method: its point of the AR plot, and what it is made of."""
+    rows = [
+        [m, *score.ar, score.robustness, score.failures_per_clip, score.lost]
+        for m, score in _vot_scores(wish).items()
+    ]
+    columns = ["reliability", "accuracy", "robustness", "failures_per_clip", "lost"]
+    return pd.DataFrame(rows, columns=["method", *columns])
 
 
 def _vot_scores(wish: Wish) -> dict[str, VotScore]:
@@ -200,4 +230,8 @@ PLOTS: Mapping[str, Callable[[Wish], Any]] = {
 TABLES: Mapping[str, Callable[[Wish], pd.DataFrame]] = {
     "updates": lambda wish: _of_updates(wish, update_table),
     "speed-accuracy": _speeds,
+    "success": lambda wish: _points(wish, "success"),
+    "precision": lambda wish: _points(wish, "precision"),
+    "ar": _accuracy_robustness,
+    "eao": _expected_overlaps,
 }
