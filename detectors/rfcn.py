@@ -21,6 +21,7 @@ from vbench.nn.rfcn import (
     ANCHOR_PX,
     CLASSES,
     SHORT_PX,
+    LastLow,
     Prepared,
     RfcnHeads,
     RfcnTrunk,
@@ -129,12 +130,15 @@ class Rfcn(FrameDetector):
             lambda: RfcnNetwork(classes, width, stride_in, dcn, anchor_px), weights, device, seed
         )
         self.short_px, self.floor = short_px, floor
+        self.last_low = LastLow(self.network.trunk.resnet, short_px)
 
     def detect(self, frame: Image) -> Detections:
         """Find the objects of `frame`."""
         image = self.prepare(frame)
         with torch.inference_mode():
-            return self.read(self.network.trunk(image.tensor), image, frame)
+            low = self.network.trunk.resnet.low(image.tensor)
+            self.last_low.keep(frame, low)
+            return self.read(self.network.trunk.high(low), image, frame)
 
     def work(self) -> WorkTable:
         """Features and heads of an image of 600 x 1000 px."""

@@ -21,7 +21,7 @@ from vbench.nn.alignment import FeatureAlign, Transform, initial_offsets
 from vbench.nn.box_means import means_inside
 from vbench.nn.mxnet_params import load_shared
 from vbench.nn.resnet import STRIDE_PX, ResNet101
-from vbench.nn.rfcn import SHORT_PX, Prepared, image_size, prepared
+from vbench.nn.rfcn import SHORT_PX, LastLow, Prepared, image_size, prepared
 from vbench.nn.sampling import went, went_macs
 from vbench.nn.state import seeded
 
@@ -51,7 +51,10 @@ class LstsBoxNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (n, 3, h, w) -> features to embed (n, c, h / 16, w / 16)."""
-        low = self.resnet.low(images)
+        return self.raised(self.resnet.low(images))
+
+    def raised(self, low: Tensor) -> Tensor:
+        """Return features to embed from low ones, (n, c, h / 16, w / 16)."""
         found: Tensor = low if self.low2high is None else self.low2high(low)
         return found
 
@@ -64,6 +67,8 @@ class LstsBox:
         locations: how many normal places.
         transformed: whether frames are compared by raised features, as in rows e and g of the
             paper's table 2, or by their low ones (rows d and f), which costs less.
+        shared: read keyframes' low features from an R-FCN with the very same low layers: one on
+            which the places were fitted.
         width: factor of all channels.
         short_px: of the short side that the network sees.
     """
@@ -73,6 +78,7 @@ class LstsBox:
         align: Literal["gaussian", "uniform"] = "gaussian",
         locations: int = LOCATIONS,
         transformed: bool = True,
+        shared: bool = False,
         width: float = 1.0,
         short_px: int = SHORT_PX,
         weights: Weights | None = None,
@@ -89,11 +95,35 @@ class LstsBox:
         load_shared(network, weights)
         self.network = network.eval().to(device)
         self.short_px, self.device = short_px, device
+        self.wants_base = shared
+        self.theirs: LastLow | None = None
+
+    def share(self, base: object) -> None:
+        """Read the low features of `base` on keyframes, if `shared` asks for that.
+
+        Raises:
+            VBenchError: the base is no R-FCN with these low layers.
+        """
+        if not self.wants_base:
+            return
+        theirs = getattr(base, "last_low", None)
+        if not isinstance(theirs, LastLow) or not self._alike(theirs):
+            raise VBenchError(
+                "lsts-box[shared=1] reads the low layers of the R-FCN on which it was fitted, at "
+                "the same short_px; this base has none such: leave shared out"
+            )
+        theirs.wanted = True
+        self.theirs, self.network.resnet = theirs, theirs.resnet
 
     def anchor(self, frame: Image, boxes: Boxes) -> None:
         """Take `boxes` (n, 4) of this frame, and its embedded features."""
         self.boxes = np.array(boxes, dtype=np.float64)
-        self.key = self._embedded(prepared(frame, self.short_px, self.device), 0)
+        low = None if self.theirs is None else self.theirs.take(frame)
+        if low is None:
+            self.key = self._embedded(prepared(frame, self.short_px, self.device), 0)
+        else:
+            with torch.inference_mode():
+                self.key = self.network.embeddings[0](self.network.raised(low))
 
     def propagate(self, frame: Image) -> Propagated:
         """Move every box to where its cells went; belief is NaN for absent ones."""
@@ -122,13 +152,27 @@ class LstsBox:
         seen = Work("low features, raised", network, (image,), uncounted=("resizing",))
         key, between = (Work("embedding", layer, (features,)) for layer in network.embeddings)
         macs = went_macs(network.init_offset, shape, network.key2cur.embedded)
+        raising: list[Work] = []
+        if network.low2high is not None:
+            raising.append(Work("raising", network.low2high, (features,)))
         return {
-            "anchor": [seen, key],
+            "anchor": [seen, key] if self.theirs is None else [*raising, key],
             "propagate": [seen, between, Work("places", macs=macs)],
         }
+
+    def _alike(self, theirs: LastLow) -> bool:
+        own, other = self.network.resnet.state_dict(), theirs.resnet.state_dict()
+        ways = (theirs.resnet.stride_in, theirs.short_px)
+        return ways == (self.network.resnet.stride_in, self.short_px) and all(
+            name in other and _equal(own[name], other[name]) for name in own
+        )
 
     def _embedded(self, image: Prepared, side: int) -> Tensor:
         """Features (1, c, h, w) of an image as those of a keyframe (0) or of another (1)."""
         with torch.inference_mode():
             found: Tensor = self.network.embeddings[side](self.network(image.tensor))
         return found
+
+
+def _equal(a: Tensor, b: Tensor) -> bool:
+    return a.dtype == b.dtype and torch.equal(a, b)

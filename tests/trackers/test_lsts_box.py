@@ -7,9 +7,11 @@ from vbench.core.roles import Propagator, Weights
 from vbench.cost.conventions import paper_count
 from vbench.cost.unit_costs import unit_costs
 from vbench.detectors.lsts import Lsts
+from vbench.detectors.rfcn import Rfcn
 from vbench.nn.local_correlation import square
 from vbench.nn.sampling import went, went_macs
 from vbench.run.compose import compose, plan
+from vbench.run.tally import parameters_m
 from vbench.trackers.lsts_box import LstsBox
 
 TINY = {"width": 1 / 8, "short_px": 64}
@@ -157,6 +159,57 @@ def test_it_carries_for_trackers_and_detectors(base) -> None:
     assert np.isfinite(found.boxes).all()
     costs = unit_costs(*stepper.parts())
     assert costs.inter.per_call > 0 and costs.inter.per_object == 0
+
+
+def test_sharing_changes_no_answer_and_saves_the_keyframes_low_layers() -> None:
+    detector = Rfcn(**TINY, classes=3)
+    alone, sharing = LstsBox(**TINY), LstsBox(**TINY, shared=True)
+    sharing.share(detector)
+    counted = []
+    low = detector.network.trunk.resnet.low
+
+    def seen(images):
+        counted.append(1)
+        return low(images)
+
+    detector.network.trunk.resnet.low = seen
+    frames = [noise(seed) for seed in range(3)]
+    detector.detect(frames[0])
+    for model in (alone, sharing):
+        model.anchor(frames[0], BOXES)
+    assert len(counted) == 1
+    for frame in frames[1:]:
+        ours, theirs = alone.propagate(frame), sharing.propagate(frame)
+        assert ours.boxes.tobytes() == theirs.boxes.tobytes()
+        assert ours.belief.tobytes() == theirs.belief.tobytes()
+    assert len(counted) == 3
+    # Of another frame than the detector saw last, its features are of no use.
+    sharing.anchor(frames[1], BOXES)
+    assert len(counted) == 4
+
+
+def test_sharing_charges_keyframes_for_raising_and_embedding_alone() -> None:
+    text = "rfcn[width=0.125,short_px=64]+lsts-box[width=0.125,short_px=64{}]@fixed:10"
+    alone, shared = (
+        compose(plan(text.format(more)), lambda *_: None).stepper for more in ("", ",shared=1")
+    )
+    low = LstsBox(**TINY, transformed=False)
+    macs = paper_count(low.work()["anchor"][:1]).macs
+    prices = [unit_costs(*stepper.parts()) for stepper in (alone, shared)]
+    # Norms are one more a value, which the layers' count leaves out.
+    saved = prices[0].key.per_call - prices[1].key.per_call
+    assert macs < saved < 1.05 * macs
+    assert prices[0].inter == prices[1].inter
+    layers = sum(p.numel() for p in low.network.resnet.parameters())
+    more, fewer = (parameters_m(stepper) or 0.0 for stepper in (alone, shared))
+    assert more - fewer == pytest.approx(layers / 1e6)
+
+
+@pytest.mark.parametrize("base", [object(), Rfcn(**TINY, seed=1), Rfcn(**TINY, stride_in="3x3")])
+def test_only_the_very_same_low_layers_are_shared(base) -> None:
+    LstsBox(**TINY).share(base)
+    with pytest.raises(VBenchError, match="leave shared out"):
+        LstsBox(**TINY, shared=True).share(base)
 
 
 def test_frames_that_change_size_are_refused() -> None:

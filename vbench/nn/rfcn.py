@@ -58,6 +58,27 @@ def prepared(frame: Image, short: int, device: str) -> Prepared:
     return Prepared(centred.permute(2, 0, 1)[None].contiguous(), scale)
 
 
+class LastLow:
+    """Low features of the frame that a detector saw last, kept where somebody shares them."""
+
+    # Without a dict nobody who walks through a detector's networks meets the layers twice.
+    __slots__ = ("_last", "resnet", "short_px", "wanted")
+
+    def __init__(self, resnet: ResNet101, short_px: int) -> None:
+        self.resnet, self.short_px = resnet, short_px
+        self.wanted = False
+        self._last: tuple[Image, Tensor] | None = None
+
+    def keep(self, frame: Image, low: Tensor) -> None:
+        """Keep the features (1, c, h, w) of `frame` until the next."""
+        self._last = (frame, low) if self.wanted else None
+
+    def take(self, frame: Image) -> Tensor | None:
+        """Return the features if they are of this very frame, and forget them."""
+        last, self._last = self._last, None
+        return last[1] if last is not None and last[0] is frame else None
+
+
 class RfcnTrunk(nn.Module):
     """Images (n, 3, h, w) -> features (n, 1024 width, h / 16, w / 16)."""
 

@@ -38,7 +38,7 @@ def unit_costs(stepper: Stepper) -> UnitCosts:
 
 def parameters_m(stepper: Stepper) -> float | None:
     """Millions of parameters in all networks of a method, None where it has no network."""
-    # A propagator may share the detector's network.
+    # A propagator may share the detector's network, or some of its layers.
     met: set[int] = set()
     total = sum(_parameters(part, met) for part in stepper.parts())
     return total / 1e6 if total else None
@@ -55,6 +55,7 @@ def _parameters(part: Any, met: set[int]) -> int:
     stated = getattr(part, "parameter_count", None)
     if stated is not None:
         return int(stated() if callable(stated) else stated)
-    networks = [network for network in networks_of(part) if id(network) not in met]
-    met |= {id(network) for network in networks}
-    return sum(int(p.numel()) for network in networks for p in network.parameters())
+    found = {id(p): p for network in networks_of(part) for p in network.parameters()}
+    new = [p for key, p in found.items() if key not in met]
+    met.update(found)
+    return sum(int(p.numel()) for p in new)
