@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +101,16 @@ class Stored:
         """What was stated; otherwise unknown."""
         macs = None if self.gmac is None else self.gmac * 1e9
         return {"detect": [Work("stored detections", macs=macs)]}
+
+    def strangers(self, clips: Sequence[str]) -> list[str]:
+        """Names of files in the folder that are of none of these clips; a single file is of all."""
+        if self.path.is_file():
+            return []
+        taken = set()
+        for clip in clips:
+            with contextlib.suppress(ClipFailed):  # several may be its own: the clip will say so
+                taken.add(matching(clip, list(self.files)))
+        return [path.name for stem, path in self.files.items() if stem not in taken]
 
     def digest(self) -> str:
         """sha256 of all files with their names, as they were when it was asked first."""

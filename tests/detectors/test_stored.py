@@ -5,11 +5,14 @@ import json
 import numpy as np
 import pytest
 
+from tests.run.scripted import clip
 from vbench import catalogue
 from vbench.core.errors import ClipFailed, NotReady, VBenchError
 from vbench.core.roles import Placed, Recorded
 from vbench.cost.unit_costs import unit_costs
 from vbench.detectors.stored_files import matching
+from vbench.run.replay import unused_files
+from vbench.run.stepper import DetectorStepper
 
 FRAME = np.zeros((40, 60, 3), np.uint8)
 VID = "0 6 0.9 10 20 30 50\n2 19 0.25 1 2 3 4\n2 6 0.5 0 0 9 9\n"
@@ -214,3 +217,14 @@ def test_what_is_not_there_is_said(tmp_path) -> None:
         stored(tmp_path, images=str(tmp_path / "none.json"))
     with pytest.raises(VBenchError, match=r"stored\[ms=-1\]"):
         stored(tmp_path, ms="-1")
+
+
+def test_files_of_no_clip_are_named(tmp_path) -> None:
+    written(tmp_path, clip=VID, val_00000007=VID)
+    found = stored(tmp_path)
+    assert found.strangers(["clip"]) == ["val_00000007.txt"]
+    assert found.strangers(["clip", "ILSVRC2015_val_00000007"]) == []
+    assert stored(tmp_path / "clip.txt").strangers(["other"]) == []
+    stepper = DetectorStepper(found)
+    (line,) = unused_files(stepper, [clip(3, "a"), clip(3, "clip")])
+    assert line == "1 of its files are of no clip of this run: val_00000007.txt"

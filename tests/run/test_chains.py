@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.contract.models import BOX, built, frame, plain_names
@@ -85,6 +85,7 @@ def together(policies):
     return made, drifter.shown
 
 
+@settings(deadline=None)
 @given(POLICIES)
 def test_traces_are_those_of_running_each_policy_for_real(policies) -> None:
     for policy, found in zip(policies, together(policies)[0], strict=True):

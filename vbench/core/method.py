@@ -60,7 +60,9 @@ def parse_method(text: str) -> Method:
         policy = parse_policy(text[start:], method=text, at=start)
         reader.at = len(text)
     if reader.at < len(text):
-        raise BadMethod(text, reader.at, 1, "expected '+', '@' or '[' here")
+        late = text[reader.at] == ":"
+        why = "parameters come last: NAME:PATH[...]" if late else "expected '+', '@' or '[' here"
+        raise BadMethod(text, reader.at, 1, why)
     return Method(parts[0], tuple(parts[1:]), policy)
 
 

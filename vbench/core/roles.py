@@ -245,6 +245,10 @@ class Recorded(Protocol):
         """sha256 of the files."""
         ...
 
+    def strangers(self, clips: Sequence[str]) -> list[str]:
+        """Names of files that are of none of these clips."""
+        ...
+
 
 @runtime_checkable
 class Worker(Protocol):

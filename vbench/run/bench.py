@@ -24,7 +24,7 @@ from vbench.run.budget import as_found, within_budget
 from vbench.run.chains import answered_unseen
 from vbench.run.compose import Composed, Plan, WeightsFor, check, compose
 from vbench.run.loop import run_clip, untimed
-from vbench.run.replay import Carried, replaying, with_seconds_of, with_stated_seconds
+from vbench.run.replay import Carried, composed_seconds, replaying, unused_files
 from vbench.run.restarted import RESTARTS, run_restarted
 from vbench.run.shards import Answer, Shards
 from vbench.run.stepper import DetectorStepper
@@ -136,8 +136,9 @@ def _run_method(
             record.devices = sorted({*earlier, device_label(outcome.manifest.machine)})
             record.filter_ms = 1e3 * machine_filter_seconds()
         # Counting and the first call warm the model up, so that no clip pays for it.
-        tally = outcome.tallies.costs_of(composed.carrier, composed.stepper)
-        record.costs = tally.to_json()
+        record.costs = outcome.tallies.costs_of(composed.carrier, composed.stepper).to_json()
+        for line in unused_files(composed.stepper, order.suite.clips):
+            heard.notice(f"{name}: {line}")
         folder.write(outcome.manifest)
     with MethodWatch(record, order.device if order.timing else None) as watch:
         for clip, made in _answers(order, folder, outcome.manifest, composed, todo, heard):
@@ -242,10 +243,7 @@ def timed_clip(
     trace = run_clip(
         stepper, composed.policy, clip, now, prefetch=not order.timing, each_frame=each_frame
     )
-    if base is not None:
-        trace = with_seconds_of(base, trace, stepper.parts()[-1])
-    else:
-        trace = with_stated_seconds(stepper.parts()[0], trace)
+    trace = composed_seconds(stepper, trace, base)
     if order.timing:
         return trace
     return untimed(trace)

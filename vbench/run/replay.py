@@ -6,7 +6,7 @@ a keyframe: keyframes every 30 frames and every 15 share half of their way.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from vbench.core.boxes import Boxes, Floats, Image
+from vbench.core.clip import Clip
 from vbench.core.errors import ClipFailed
 from vbench.core.roles import (
     Detections,
@@ -25,7 +26,7 @@ from vbench.core.roles import (
     WorkTable,
 )
 from vbench.core.trace import Kind, Trace
-from vbench.run.stepper import DetectorStepper
+from vbench.run.stepper import DetectorStepper, Stepper
 
 T = TypeVar("T")
 
@@ -176,6 +177,24 @@ def with_seconds_of(record: Trace, replayed: Trace, propagator: object = None) -
         seconds, cheap = seconds + propagator.owed[:, 0], cheap + propagator.owed[:, 1]
     decoding = record.decode_seconds
     return replace(replayed, seconds=seconds, cheap_seconds=cheap, decode_seconds=decoding)
+
+
+def composed_seconds(stepper: Stepper, trace: Trace, record: Trace | None) -> Trace:
+    """Add what the clock could not see: of a replayed detector, or one that answers from files."""
+    parts = stepper.parts()
+    if record is not None:
+        return with_seconds_of(record, trace, parts[-1])
+    return with_stated_seconds(parts[0], trace)
+
+
+def unused_files(stepper: Stepper, clips: Sequence[Clip]) -> list[str]:
+    """Say which files of a model that answers from files are of none of the clips."""
+    model = stepper.parts()[0]
+    if not isinstance(model, Recorded):
+        return []
+    found = model.strangers([clip.name for clip in clips])
+    few = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
+    return [f"{len(found)} of its files are of no clip of this run: {few}"] if found else []
 
 
 def with_stated_seconds(model: Any, trace: Trace) -> Trace:
