@@ -80,8 +80,8 @@ class LstsRecipe(DetectionRecipe):
     def optimiser(self, rate: float | None) -> Optimizer:
         """Descent with momentum, as published, for all of it; else Adam for what begins anew.
 
-        Similarities are products of two layers that start small: with one rate for all, descent
-        leaves them nearly flat for thousands of steps.
+        Similarities are products of layers that all start small: descent takes long to get them
+        going, as each waits for the other.
         """
         if not self.trunk_stays:
             return super().optimiser(rate)
