@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.metrics.test_vot_score import clip, run
 from vbench.core.errors import VBenchError
 from vbench.metrics.vot_frames import VotTruth
+from vbench.metrics.vot_intervals import multistart_intervals
 from vbench.metrics.vot_overlap import score_multistart, score_unsupervised, until_lost
 from vbench.metrics.vot_profiles import vot_rules
 
@@ -103,6 +104,17 @@ def test_the_curve_is_the_toolkits(seed, length, high):
     found = score_multistart({"a": runs}, {"a": length}, (5, high))
     np.testing.assert_allclose(found.curve, expected, atol=1e-12)
     assert found.eao == pytest.approx(expected[5 : high + 1].mean())
+
+
+def test_multistart_has_intervals_over_clips():
+    whole, lost = np.full(20, 1.0), np.concatenate([np.ones(5), np.zeros(15)])
+    alike = score_multistart({"a": [whole], "b": [whole]}, {"a": 20, "b": 20}, (5, 15))
+    for one in multistart_intervals(alike).values():
+        assert (one.lo, one.hi) == (one.mean, one.mean) == (1, 1)
+    mixed = score_multistart({"a": [whole], "b": [lost]}, {"a": 20, "b": 20}, (5, 15))
+    tracked = multistart_intervals(mixed)["tracked"]
+    # Of two clips a draw has both (half of them), or one of them twice.
+    assert (tracked.mean, tracked.lo, tracked.hi) == pytest.approx((25 / 40, 5 / 20, 1))
 
 
 def test_a_clip_without_runs_is_refused():

@@ -9,7 +9,7 @@ import pytest
 
 from vbench.cli.app import Exit, invoke
 from vbench.core.clip import Clip
-from vbench.core.errors import NotReady
+from vbench.core.errors import NotReady, VBenchError
 from vbench.core.frames import NoFrames
 from vbench.core.suite import Card, Suite
 from vbench.metrics.vot_explain import SHOWN
@@ -84,6 +84,16 @@ def test_the_unsupervised_experiment_is_scored_by_its_average_overlap(tmp_path, 
     (result,) = score_vot_path(root, suite, "vot-matlab")
     assert result.metrics == {"ao": pytest.approx(39 / 40)}
     assert result.as_json()["ar"] is None
+    assert (result.intervals["ao"].lo, result.intervals["ao"].hi) == (39 / 40, 39 / 40)
+    worse = "1\n" + "20,20,10,10\n" * 19 + "70,70,10,10\n" * 20
+    lay(tmp_path, "MIL", a=GOOD, b=worse)
+    (root / "MIL/baseline").rename(root / "MIL/unsupervised")
+    kcf, mil = score_vot_path(root, suite, "vot-matlab")
+    gap = differences_of(kcf, mil)["ao"]
+    assert gap.interval.mean == pytest.approx((39 / 40 - 19 / 40) / 2)
+    assert (gap.interval.lo, gap.interval.hi) == pytest.approx((0, 0.5))
+    with pytest.raises(VBenchError, match="results without restarts"):
+        explain_vot_path(root, suite)
 
 
 def test_what_is_no_vot_result_is_refused(tmp_path, suite):

@@ -10,6 +10,7 @@ from vbench.core.boxes import Floats
 from vbench.core.errors import VBenchError
 from vbench.metrics.bootstrap import LEVEL, Difference, Interval, drawn_clips, intervals
 from vbench.metrics.vot import VotScore
+from vbench.metrics.vot_overlap import MultistartScore, OverlapScore, averaged
 
 NAMES = ("eao", "accuracy", "robustness", "failures_per_clip", "lost")
 ENDS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
@@ -55,6 +56,42 @@ def vot_differences(ours: VotScore, theirs: VotScore, seed: int = 0) -> dict[str
         interval = Interval(mean, float(lo), float(hi))
         found[name] = Difference(interval, len(common), min(1.0, 2 * share))
     return {name: found[name] for name in NAMES if name in found}
+
+
+def overlap_interval(score: OverlapScore, seed: int = 0) -> Interval:
+    """Interval of the average overlap of an unsupervised run."""
+    found = _mean(score.means, score.frames, seed)
+    return Interval(score.average, found.lo, found.hi)
+
+
+def multistart_intervals(score: MultistartScore, seed: int = 0) -> dict[str, Interval]:
+    """Intervals of accuracy, the share of tracked frames and EAO of a multi-start run."""
+    clips = len(score.sums["frames"])
+    drawn = averaged(score.sums, drawn_clips(clips, seed), score.low)
+    centres = {"accuracy": score.accuracy, "tracked": score.robustness, "eao": score.eao}
+    found = {}
+    for (name, centre), values in zip(centres.items(), drawn, strict=False):
+        lo, hi = (np.nan, np.nan) if clips < 2 else np.quantile(values, ENDS)
+        found[name] = Interval(centre, float(lo), float(hi))
+    return found
+
+
+def overlap_difference(ours: OverlapScore, theirs: OverlapScore, seed: int = 0) -> Difference:
+    """Paired difference ours - theirs of average overlaps, over the clips that both have.
+
+    Raises:
+        VBenchError: they have no clip in common.
+    """
+    other = {clip: index for index, clip in enumerate(theirs.clips)}
+    pairs = [(index, other[clip]) for index, clip in enumerate(ours.clips) if clip in other]
+    if not pairs:
+        raise VBenchError("the two trackers have no clip in common")
+    a, b = np.array(pairs).T
+    gap, weights = ours.means[a] - theirs.means[b], ours.frames[a]
+    counts = drawn_clips(len(gap), seed)
+    drawn = _ratio(_sum(counts, weights * gap), _sum(counts, weights))
+    share = min(float(np.mean(drawn <= 0)), float(np.mean(drawn >= 0)))
+    return Difference(_mean(gap, weights, seed), len(gap), min(1.0, 2 * share))
 
 
 def _drawn(score: VotScore, clips: Sequence[str], counts: Floats) -> dict[str, Floats]:

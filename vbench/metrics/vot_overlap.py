@@ -25,11 +25,17 @@ LOST_FRAMES = 10
 
 @dataclass(frozen=True)
 class OverlapScore:
-    """Average overlap of an unsupervised run, and the share of frames above 100 thresholds."""
+    """Average overlap of an unsupervised run, and the share of frames above 100 thresholds.
+
+    `means` (clips,) of the named clips and their `frames` (clips,), which weigh them.
+    """
 
     average: float
     thresholds: Floats
     success: Floats
+    clips: tuple[str, ...]
+    means: Floats
+    frames: Floats
 
 
 def score_unsupervised(
@@ -56,7 +62,15 @@ def score_unsupervised(
         curves.append([(values > t).mean() if len(values) else 0.0 for t in thresholds])
     weights = truth.lengths[frames.present]
     success = np.average(curves, axis=0, weights=None if rules.accuracy == "clips" else weights)
-    return OverlapScore(float(np.average(means, weights=weights)), thresholds, success)
+    names = tuple(np.array(truth.names)[frames.present].tolist())
+    return OverlapScore(
+        float(np.average(means, weights=weights)),
+        thresholds,
+        success,
+        names,
+        np.array(means),
+        weights.astype(np.float64),
+    )
 
 
 @dataclass(frozen=True)
@@ -64,13 +78,16 @@ class MultistartScore:
     """What one tracker reaches from all anchors; all of it is the higher the better.
 
     accuracy: mean overlap until a loss; robustness: share of frames until it; eao: NaN without an
-    interval; curve (high,): expected overlap 0 to high - 1 frames after a start.
+    interval; curve (high,): expected overlap 0 to high - 1 frames after a start. `sums` by clip,
+    of which they are made: inside, kept, held and frames (clips,), total and active (clips, high).
     """
 
     accuracy: float
     robustness: float
     eao: float
     curve: Floats
+    sums: Mapping[str, Floats]
+    low: int = 0
 
 
 def score_multistart(
@@ -86,24 +103,51 @@ def score_multistart(
     Raises:
         VBenchError: a clip without runs.
     """
-    high = interval[1] if interval else 0
-    inside = kept = held = weight = 0.0
-    total, active = np.zeros(high), np.zeros(high)
-    for name, group in overlaps.items():
-        if not len(group):
-            raise VBenchError(f"{name}: no run from any anchor")
-        ends = [until_lost(run) for run in group]
-        inside += sum(float(run[:end].sum()) for run, end in zip(group, ends, strict=True))
-        kept += sum(ends)
-        held += lengths[name] * sum(ends) / sum(len(run) for run in group)
-        weight += lengths[name]
-        for run, end in zip(group, ends, strict=True):
-            means, known = _expected(run, end, high)
-            total += means
-            active += known
-    curve = np.divide(total, active, out=np.zeros(high), where=active > 0)
-    eao = float(curve[interval[0] :].mean()) if interval else float("nan")
-    return MultistartScore(inside / kept if kept else 0.0, held / weight, eao, curve)
+    low, high = interval or (0, 0)
+    clips = [_of_clip(name, group, lengths[name], high) for name, group in overlaps.items()]
+    sums = {name: np.array([clip[name] for clip in clips]) for name in clips[0]} if clips else {}
+    accuracy, robustness, eao, curve = averaged(sums, np.ones((1, len(clips))), low)
+    return MultistartScore(
+        float(accuracy[0]),
+        float(robustness[0]),
+        float(eao[0]) if interval else float("nan"),
+        curve[0],
+        sums,
+        low,
+    )
+
+
+def averaged(
+    sums: Mapping[str, Floats], counts: Floats, low: int
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Accuracy, robustness, EAO (d,) and curve (d, high) of d draws of clips, `counts` (d, clips)."""
+    drawn = {name: np.einsum("dc,c...->d...", counts, values) for name, values in sums.items()}
+    accuracy = drawn["inside"] / np.maximum(drawn["kept"], 1)
+    robustness = drawn["held"] / drawn["frames"]
+    total, active = drawn["total"], drawn["active"]
+    curve = np.divide(total, active, out=np.zeros_like(total), where=active > 0)
+    part = curve[:, low:]
+    eao = part.mean(axis=1) if part.shape[1] else np.full(len(curve), np.nan)
+    return accuracy, robustness, eao, curve
+
+
+def _of_clip(
+    name: str, group: Sequence[Floats], frames: int, high: int
+) -> dict[str, float | Floats]:
+    """What one clip adds to the sums."""
+    if not len(group):
+        raise VBenchError(f"{name}: no run from any anchor")
+    ends = [until_lost(run) for run in group]
+    pairs = list(zip(group, ends, strict=True))
+    expected = [_expected(run, end, high) for run, end in pairs]
+    return {
+        "inside": sum(float(run[:end].sum()) for run, end in pairs),
+        "kept": float(sum(ends)),
+        "held": frames * sum(ends) / sum(len(run) for run in group),
+        "frames": float(frames),
+        "total": np.sum([means for means, _ in expected], axis=0),
+        "active": np.sum([known for _, known in expected], axis=0),
+    }
 
 
 def until_lost(overlaps: Floats) -> int:

@@ -13,8 +13,8 @@ from vbench.core.trace import Trace
 from vbench.core.vot_run import COLUMN, VotRun, runs_in
 from vbench.metrics.vot import VotScore, score_vot
 from vbench.metrics.vot_frames import VotTruth, lay_out
-from vbench.metrics.vot_intervals import vot_intervals
-from vbench.metrics.vot_overlap import score_multistart, score_unsupervised
+from vbench.metrics.vot_intervals import multistart_intervals, overlap_interval, vot_intervals
+from vbench.metrics.vot_overlap import MultistartScore, score_multistart, score_unsupervised
 from vbench.metrics.vot_profiles import INTERVALS, VOT_PROFILES, VotRules, vot_rules
 from vbench.store.raw_vot import plain_run
 from vbench.store.run_folder import Manifest
@@ -73,11 +73,18 @@ def vot_plus_minus(
     traces: Sequence[Trace],
     interval: Interval = None,
 ) -> dict[str, float]:
-    """Half widths of 95 % bootstrap intervals over clips, for runs with restarts."""
-    if len(truths) < 2 or protocol in (MULTISTART, UNSUPERVISED):
+    """Half widths of 95 % bootstrap intervals over clips (of multi-start: all its pieces)."""
+    if len(truths) < 2:
         return {}
-    found = vot_intervals(supervised_score(suite, profile, truths, traces, interval))
-    return {name: one.half for name, one in found.items()}
+    if protocol == MULTISTART:
+        drawn = multistart_intervals(_multistart_score(suite, truths, traces, interval))
+        return {name: one.half for name, one in drawn.items() if np.isfinite(one.half)}
+    if protocol == UNSUPERVISED:
+        rules = _rules(suite, profile)
+        found = score_unsupervised(_truth(truths), _runs(truths, traces), rules)
+        return {"ao": overlap_interval(found).half}
+    each = vot_intervals(supervised_score(suite, profile, truths, traces, interval))
+    return {name: one.half for name, one in each.items()}
 
 
 def supervised_score(
@@ -95,6 +102,13 @@ def supervised_score(
 def _multistart(
     suite: str, truths: Sequence[StoredTruth], traces: Sequence[Trace], interval: Interval
 ) -> dict[str, float]:
+    score = _multistart_score(suite, truths, traces, interval)
+    return {"accuracy": score.accuracy, "tracked": score.robustness, "eao": score.eao}
+
+
+def _multistart_score(
+    suite: str, truths: Sequence[StoredTruth], traces: Sequence[Trace], interval: Interval
+) -> MultistartScore:
     """Scores of pieces `CLIP/ANCHOR`; the longest one of a clip starts at its first frame."""
     laid = _truth(truths)
     rules = vot_rules("vot-python", suite)
@@ -105,8 +119,7 @@ def _multistart(
         own[:1] = 0.0
         overlaps.setdefault(name.rpartition("/")[0] or name, []).append(own)
     lengths = {clip: max(len(own) for own in group) for clip, group in overlaps.items()}
-    score = score_multistart(overlaps, lengths, interval or INTERVALS.get(suite, SINCE_2020))
-    return {"accuracy": score.accuracy, "tracked": score.robustness, "eao": score.eao}
+    return score_multistart(overlaps, lengths, interval or INTERVALS.get(suite, SINCE_2020))
 
 
 def _rules(suite: str, profile: str) -> VotRules:

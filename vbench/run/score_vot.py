@@ -13,8 +13,13 @@ from vbench.metrics.bootstrap import Difference, Interval
 from vbench.metrics.vot import VotScore, score_vot
 from vbench.metrics.vot_explain import VotExplanation, explain_vot
 from vbench.metrics.vot_frames import VotTruth
-from vbench.metrics.vot_intervals import vot_differences, vot_intervals
-from vbench.metrics.vot_overlap import score_unsupervised
+from vbench.metrics.vot_intervals import (
+    overlap_difference,
+    overlap_interval,
+    vot_differences,
+    vot_intervals,
+)
+from vbench.metrics.vot_overlap import OverlapScore, score_unsupervised
 from vbench.metrics.vot_profiles import VotRules, vot_rules
 from vbench.store.raw_vot import VotRuns, read_vot, result_files
 from vbench.store.raw_zip import unpacked
@@ -30,8 +35,8 @@ Status = Literal["ok", "partial", "failed"]
 class VotResult:
     """What one tracker got; means only where the whole suite was scored, or as asked.
 
-    `average_overlap` is there for the unsupervised experiment, which is scored by it alone. `notes`
-    are on files that were not read.
+    `overlap` is there for the unsupervised experiment, which is scored by its average alone.
+    `notes` are on files that were not read.
     """
 
     name: str
@@ -39,7 +44,7 @@ class VotResult:
     total: int
     problems: dict[str, str]
     allow_partial: bool = False
-    average_overlap: float | None = None
+    overlap: OverlapScore | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -59,14 +64,16 @@ class VotResult:
         """Means by metric name; empty where they would be over an incomplete suite."""
         if self.score is None or (self.status == "partial" and not self.allow_partial):
             return {}
-        if self.average_overlap is not None:
-            return {"ao": self.average_overlap}
+        if self.overlap is not None:
+            return {"ao": self.overlap.average}
         found = {name: float(getattr(self.score, name)) for name in METRICS}
         return {name: value for name, value in found.items() if value == value}
 
     @cached_property
     def intervals(self) -> dict[str, Interval]:
         """Bootstrap intervals over clips (seed 0) of the means that are shown."""
+        if self.overlap is not None and self.metrics:
+            return {"ao": overlap_interval(self.overlap)}
         if self.score is None or "lost" not in self.metrics:
             return {}
         return {k: v for k, v in vot_intervals(self.score).items() if k in self.metrics}
@@ -112,10 +119,10 @@ def differences_of(ours: VotResult, theirs: VotResult) -> dict[str, Difference]:
     """
     if ours.score is None or theirs.score is None:
         raise VBenchError(f"{ours.name} or {theirs.name} has no clip that can be scored")
-    if (ours.average_overlap is None) != (theirs.average_overlap is None):
+    if (ours.overlap is None) != (theirs.overlap is None):
         raise VBenchError(f"{ours.name} and {theirs.name} are results of different experiments")
-    if ours.average_overlap is not None:
-        return {}
+    if ours.overlap is not None and theirs.overlap is not None:
+        return {"ao": overlap_difference(ours.overlap, theirs.overlap)}
     return vot_differences(ours.score, theirs.score)
 
 
@@ -149,12 +156,17 @@ def explain_vot_path(path: Path, suite: Suite) -> dict[str, list[VotExplanation]
 
     Raises:
         NotReady: no VOT result of a clip of the suite lies there.
-        VBenchError: a tracker has no clip that can be scored.
+        VBenchError: a tracker has no clip that can be scored, or results without restarts.
     """
     truth = VotTruth(suite.clips)
     found = {}
     with unpacked(path) as (place, _):
         for name, folder in _trackers(place, suite):
+            if folder.name == "unsupervised":
+                raise VBenchError(
+                    f"{name} has results without restarts, of which the average overlap alone is "
+                    "scored; `vbench score --profile vot-...` gives it under each profile"
+                )
             runs = _read(folder, suite)
             if not runs.runs:
                 clip, why = next(iter(runs.problems.items()))
@@ -217,5 +229,5 @@ def _scored(
     score = score_vot(truth, found.runs, rules, interval, suite=suite.name) if found.runs else None
     average = None
     if score is not None and folder.name == "unsupervised":
-        average = score_unsupervised(truth, found.runs, rules).average
+        average = score_unsupervised(truth, found.runs, rules)
     return VotResult(name, score, total, problems, allow_partial, average, notes)
