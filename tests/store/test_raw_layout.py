@@ -78,7 +78,8 @@ def test_times_repetitions_and_strangers_are_kept_apart(tmp_path):
     (tracker,) = find_trackers(tmp_path, UAV)
     assert tracker.files["bike1"].name == "bike1_001.txt"
     assert tracker.times["bike1"].name == "bike1_time.txt"
-    assert tracker.notes == ["repetitions after the first are not scored"]
+    assert [file.name for file in tracker.repeated["bike1"]] == ["bike1_002.txt"]
+    assert tracker.notes == []
     assert sorted(file.name for file in tracker.unknown) == ["car1_1_old.txt", "stranger.txt"]
 
 

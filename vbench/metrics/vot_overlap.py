@@ -120,7 +120,7 @@ def score_multistart(
 def averaged(
     sums: Mapping[str, Floats], counts: Floats, low: int
 ) -> tuple[Floats, Floats, Floats, Floats]:
-    """Accuracy, robustness, EAO (d,) and curve (d, high) of d draws of clips, `counts` (d, clips)."""
+    """Accuracy, robustness, EAO (d,) and curve (d, high) of d draws; `counts` is (d, clips)."""
     drawn = {name: np.einsum("dc,c...->d...", counts, values) for name, values in sums.items()}
     accuracy = drawn["inside"] / np.maximum(drawn["kept"], 1)
     robustness = drawn["held"] / drawn["frames"]

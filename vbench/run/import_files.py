@@ -77,6 +77,9 @@ def _read(files: ResultFiles, suite: Suite) -> ReadTraces:
     notes: dict[str, str] = {}
     for remark in (*files.notes, *files.unknown):
         notes[remark.clip] = "; ".join(filter(None, (notes.get(remark.clip), remark.what)))
+    if files.tracker.repeated:
+        again = "repetitions after the first are not kept"
+        notes[""] = "; ".join(filter(None, (notes.get(""), again)))
     return ReadTraces(files.name, "ope", traces, problems, notes)
 
 

@@ -37,6 +37,7 @@ class ResultFiles:
     unknown: tuple[Remark, ...]
     origin_px: float
     tracker: RawTracker
+    repaired: bool = False
 
 
 def read_path(path: Path, suite: Suite, repair: bool = False) -> list[ResultFiles]:
@@ -98,11 +99,19 @@ def scored(scorer: Scorer, files: ResultFiles, allow_partial: bool = False) -> S
         notes += foreign
         problems = tuple(remark for remark in problems if remark not in foreign)
     scores = scorer.score(files.results, files.name, allow_partial, notes, problems)
-    if not files.tracker.confidences:
-        return scores
-    from vbench.run.confidences import with_long_term
+    if files.tracker.repeated:
+        from vbench.run.repetitions import with_repetitions
 
-    return with_long_term(scores, files.results, files.tracker)
+        def read(tracker: RawTracker) -> dict[str, Result]:
+            names = ClipNames(clip.name for clip in scorer.suite.clips)
+            return _files(tracker, names, scorer.suite, files.repaired).results
+
+        scores = with_repetitions(scorer, scores, files.tracker, read)
+    if files.tracker.confidences:
+        from vbench.run.confidences import with_long_term
+
+        scores = with_long_term(scores, files.results, files.tracker)
+    return scores
 
 
 def _each(path: Path, suite: Suite, repair: bool, use: Callable[[ResultFiles], T]) -> list[T]:
@@ -138,6 +147,7 @@ def _files(tracker: RawTracker, names: ClipNames, suite: Suite, repair: bool) ->
         tuple(unknown),
         placed.origin_px,
         tracker,
+        repair,
     )
 
 

@@ -58,7 +58,8 @@ class RawFile(NamedTuple):
 class RawTracker:
     """Files of one tracker by clip, and of the `times` and `confidences` of its frames.
 
-    `unknown` are of no clip of the suite; `whole` is one file for all clips.
+    `repeated` are the repetitions of a clip after the first, `unknown` of no clip of the suite;
+    `whole` is one file for all clips.
     """
 
     name: str
@@ -66,6 +67,7 @@ class RawTracker:
     whole: RawFile | None = None
     times: dict[str, RawFile] = field(default_factory=dict)
     confidences: dict[str, RawFile] = field(default_factory=dict)
+    repeated: dict[str, list[RawFile]] = field(default_factory=dict)
     unknown: list[RawFile] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -275,9 +277,10 @@ def _sort_in(file: RawFile, names: ClipNames, root: str, found: dict[str, RawTra
         _keep_unknown(tracker, file)
     elif clip not in tracker.files:
         tracker.files[clip] = file
+    elif rest:
+        tracker.repeated.setdefault(clip, []).append(file)
     else:
-        again = "repetitions after the first are not scored"
-        tracker.notes.append(again if rest else f"{file.shown}: another file of {clip}, not read")
+        tracker.notes.append(f"{file.shown}: another file of {clip}, not read")
 
 
 def _keep_unknown(tracker: RawTracker, file: RawFile) -> None:
