@@ -7,12 +7,13 @@ import pytest
 
 from tests.report.crowd import NAMES, crowded_run
 from tests.run.scripted import clip
+from vbench.core.errors import VBenchError
 from vbench.core.vot_run import Code, VotRun
 from vbench.metrics.vot import VotScore, score_vot
 from vbench.metrics.vot_frames import VotTruth
 from vbench.metrics.vot_profiles import vot_rules
-from vbench.report.canvas import canvas
-from vbench.report.drawing import PLOTS, Wish
+from vbench.report.canvas import canvas, styles
+from vbench.report.drawing import PLOTS, Wish, draw
 from vbench.report.labels import short
 from vbench.report.tables import summary
 from vbench.report.updates import updates
@@ -132,3 +133,21 @@ def test_a_name_keeps_its_end() -> None:
         "stored:detections.json@fixed:5"
     )
     assert len({short(name) for name in NAMES}) == len(NAMES)
+
+
+def test_bases_have_colours_and_of_one_base_its_propagators() -> None:
+    several = styles(["kcf", "kcf+dummy@fixed:2", "csrt+dummy@fixed:2"])
+    assert several["kcf"][0] == several["kcf+dummy@fixed:2"][0] != several["csrt+dummy@fixed:2"][0]
+    one = styles(["kcf", "kcf+dummy@fixed:2", "kcf+dummy@fixed:5", "kcf+lk@fixed:2"])
+    assert one["kcf+dummy@fixed:2"] == one["kcf+dummy@fixed:5"]
+    assert len({colour for colour, _ in one.values()}) == 3
+    # A plot without the base itself has the same ones.
+    assert (
+        styles(["kcf+dummy@fixed:2", "kcf+lk@fixed:2"])["kcf+lk@fixed:2"][0]
+        == (one["kcf+lk@fixed:2"][0])
+    )
+
+
+def test_a_clip_is_for_plots_of_a_clip(wish) -> None:
+    with pytest.raises(VBenchError, match="--clip is for --plot timeline, jitter, updates"):
+        draw(replace(wish, clip="clip000"), "success")

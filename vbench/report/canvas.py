@@ -39,12 +39,28 @@ ALONE = "no propagator"
 
 
 def styles(methods: Sequence[str]) -> Mapping[str, tuple[str, str]]:
-    """One colour a base model, one mark a propagator, the same in every plot."""
-    bases = list(dict.fromkeys(base_of(m) for m in methods))
+    """One colour a base model, one mark a propagator, the same in every plot.
+
+    Where there is one base alone, its propagators have the colours.
+    """
+    bases = base_colours(methods)
     marks = marks_of(methods)
-    return {
-        m: (COLOURS[bases.index(base_of(m)) % len(COLOURS)], marks[cheap_of(m)]) for m in methods
-    }
+    names = list(marks)
+    if len(bases) > 1:
+        return {m: (bases[base_of(m)], marks[cheap_of(m)]) for m in methods}
+    # The first colour is the base's own, whether it is drawn or not.
+    names = names if ALONE in names else [ALONE, *names]
+    return {m: (_colour(names.index(cheap_of(m))), marks[cheap_of(m)]) for m in methods}
+
+
+def base_colours(methods: Sequence[str]) -> dict[str, str]:
+    """One colour a base model, in the order in which they come."""
+    bases = dict.fromkeys(base_of(m) for m in methods)
+    return {base: _colour(index) for index, base in enumerate(bases)}
+
+
+def _colour(index: int) -> str:
+    return COLOURS[index % len(COLOURS)]
 
 
 def marks_of(methods: Sequence[str]) -> dict[str, str]:

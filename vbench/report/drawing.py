@@ -37,6 +37,8 @@ from vbench.store.run_folder import Manifest, RunFolder
 RESTARTED = ("vot-supervised", "vot-realtime", "vot-realtime-python")
 
 
+# Plots of one clip, frame by frame.
+OF_CLIP = ("timeline", "jitter", "updates")
 # Methods with fewer clips than others that a title names.
 MOST_LESS = 3
 
@@ -88,6 +90,10 @@ def draw(wish: Wish, plot: str, out: Path | None = None) -> list[Path]:
     """
     if plot not in PLOTS:
         raise UnknownName("plot", plot, PLOTS)
+    if wish.clip is not None and plot not in OF_CLIP:
+        raise VBenchError(
+            f"--clip is for --plot {', '.join(OF_CLIP)}; --plot {plot} is of all clips"
+        )
     figure = PLOTS[plot](wish)
     name = plot if wish.clip is None else f"{plot}-{wish.clip}"
     stem = (out or wish.folder.path / "plots") / name

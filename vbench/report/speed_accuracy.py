@@ -13,7 +13,7 @@ import pandas as pd
 from vbench.core.errors import VBenchError
 from vbench.core.method import parse_method
 from vbench.cost.device_profile import DeviceProfile, Printed
-from vbench.report.canvas import AXES, base_of, panels, plain_ticks, styles
+from vbench.report.canvas import AXES, base_colours, base_of, panels, plain_ticks, styles
 from vbench.report.labels import place_labels
 from vbench.report.published_points import UNKNOWN_BASE
 from vbench.report.reproduction import Exhibit, PrintedRow, exhibits
@@ -87,7 +87,8 @@ def speed_accuracy(found: pd.DataFrame, title: str, x: str | None = None) -> Any
     most = max(len(own) for _, own in groups)
     figure, axes = panels(len(groups), (5.4, 4.0) if most <= MANY else (8.5, 6.2))
     ours = list(dict.fromkeys(found.loc[found["kind"] != PRINTED, "method"]))
-    colours = {base_of(m): colour for m, (colour, _) in styles(ours).items()} if ours else {}
+    colours = {method: colour for method, (colour, _) in styles(ours).items()}
+    colours |= base_colours(ours)
     for each, (device, own) in zip(axes, groups, strict=True):
         _panel(each, own, x, y, colours)
         each.set_title(_heading(str(device), own), loc="left", fontsize=8)
@@ -112,10 +113,11 @@ def _panel(axes: Any, own: pd.DataFrame, x: str, y: str, colours: Mapping[str, s
         speed[front], own[y].to_numpy(float)[front],
         where="pre" if x == "fps" else "post", color="0.7", lw=1.1, zorder=1,
     )  # fmt: skip
-    for kind, base, at, height in zip(own["kind"], own["base"], speed, own[y], strict=True):
-        colour = colours.get(base, UNKNOWN_BASE)
-        edge = {"mfc": "none", "mec": colour} if kind == PRINTED else {"mec": "white"}
-        axes.plot(at, height, MARK[kind], color=colour, ms=7, mew=1.2, zorder=3, **edge)
+    for kind, tint, at, height in zip(
+        own["kind"], _tints(own, colours), speed, own[y], strict=True
+    ):
+        edge = {"mfc": "none", "mec": tint} if kind == PRINTED else {"mec": "white"}
+        axes.plot(at, height, MARK[kind], color=tint, ms=7, mew=1.2, zorder=3, **edge)
     axes.margins(x=0.16, y=0.14)
     axes.set_xlabel(AXES[x])
     axes.set_ylabel(AXES.get(y, y))
@@ -124,12 +126,20 @@ def _panel(axes: Any, own: pd.DataFrame, x: str, y: str, colours: Mapping[str, s
 def _label(
     figure: Any, axes: Any, own: pd.DataFrame, x: str, y: str, colours: Mapping[str, str]
 ) -> None:
-    tints = [colours.get(base, UNKNOWN_BASE) for base in own["base"]]
-    heights = own[y].to_numpy(float)
+    heights, tints = own[y].to_numpy(float), _tints(own, colours)
     place_labels(
         figure, axes, _speed(own, x), heights, list(own["method"]), tints, _front(own, x, y),
         spill=0.0,
     )  # fmt: skip
+
+
+def _tints(own: pd.DataFrame, colours: Mapping[str, str]) -> list[str]:
+    """Colours of points: of our methods their own, of printed ones that of their base."""
+    keys = [
+        base if kind == PRINTED else method
+        for kind, base, method in zip(own["kind"], own["base"], own["method"], strict=True)
+    ]
+    return [colours.get(key, UNKNOWN_BASE) for key in keys]
 
 
 def _speed(own: pd.DataFrame, x: str) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from vbench.core.errors import VBenchError
-from vbench.report.canvas import AXES, base_of, canvas, marks_of, plain_ticks, styles
+from vbench.report.canvas import AXES, base_colours, canvas, marks_of, plain_ticks, styles
 from vbench.report.labels import place_labels
 from vbench.report.published_points import UNKNOWN_BASE, draw_points, published_points, sources
 
@@ -79,7 +79,7 @@ def tradeoff(
     if points:
         title += "\n" + fill(f"hollow, as printed for all clips: {sources(points)}", 100)
     axes.set_title(title, loc="left", fontsize=9)
-    by_base = {base_of(m): style[m][0] for m in shown["method"]}
+    by_base = base_colours(list(frame["method"]))
     draw_points(axes, points, by_base)
     heights = np.concatenate([accuracy, [point.accuracy for point in points]])
     axes.plot([], [], color="0.6", lw=1.2, label="Pareto front (outlined marks)")
