@@ -1,4 +1,4 @@
-"""`budget:gmac[:k]`: the threshold that a run finds, and that it keeps."""
+"""`budget:most[:k]`: the threshold that a run finds, and that it keeps."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.run.scripted import Carrier, Walker, clip
 from vbench.core.errors import BadMethod, VBenchError
 from vbench.core.frames import ChosenFrames
 from vbench.core.method import parse_method
-from vbench.core.policy import Budget, Online, parse_policy
+from vbench.core.policy import Budget, Online, Spend, parse_policy
 from vbench.core.roles import Weights
 from vbench.core.suite import Card, Suite
 from vbench.cost.stopwatch import FakeClock
@@ -29,27 +29,103 @@ from vbench.store.run_folder import RunFolder
 BELIEFS = [0.9, 0.8, 0.3, 0.9, 0.6, 0.9, 0.4, 0.7, 0.9]
 
 
-def composed(gmac: float, k: int) -> Composed:
-    method = parse_method(f"walker+carrier@budget:{gmac}:{k}")
+def composed(most: float | str, k: int) -> Composed:
+    method = parse_method(f"walker+carrier@budget:{most}:{k}")
     assert method.policy is not None
     return Composed(method, "sot", method.policy, TrackerStepper(Walker(), Carrier(BELIEFS)))
 
 
-def trace_of(method: Composed, one):
+def trace_of(method: Composed, one, /, timed=False):
     return run_clip(method.stepper, method.policy, one, FakeClock().now)
 
 
-def spent(policy) -> float:
+class Clock:
+    """Time that models pass by themselves."""
+
+    seconds = 0.0
+
+    def now(self) -> float:
+        return self.seconds
+
+
+class SlowWalker(Walker):
+    """29 or 31 ms a frame."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self.clock = clock
+
+    def track(self, frame):
+        self.clock.seconds += 0.029 if frame[0, 0, 0] % 2 else 0.031
+        return super().track(frame)
+
+
+class SlowCarrier(Carrier):
+    """1 ms a frame."""
+
+    def __init__(self, beliefs, clock: Clock) -> None:
+        super().__init__(beliefs)
+        self.clock = clock
+
+    def propagate(self, frame):
+        self.clock.seconds += 0.001
+        return super().propagate(frame)
+
+
+def spent_ms(policy) -> float:
+    """Milliseconds a frame after the start under the scripted beliefs, counted by hand."""
+    return spent(policy, 30.0, 1.0)
+
+
+@pytest.mark.parametrize("ms", [6, 10, 15, 29, 100])
+def test_a_budget_of_time_goes_by_the_mean_of_each_half(ms) -> None:
+    clock = Clock()
+    asked: list[str] = []
+
+    def slow_trace_of(method: Composed, one, /, timed=False):
+        if timed:
+            asked.append(str(method.policy))
+        return run_clip(method.stepper, method.policy, one, clock.now)
+
+    stepper = TrackerStepper(SlowWalker(clock), SlowCarrier(BELIEFS, clock))
+    method = replace(composed(f"{ms}ms", 100), stepper=stepper)
+    found = within_budget(method, [clip(len(BELIEFS))], slow_trace_of)
+    assert isinstance(found.policy, Online)
+    assert asked == ["online:1:100"]
+    assert spent_ms(found.policy) <= ms
+    higher = Online(min(found.policy.c + 1e-3, 1.0), 100)
+    assert found.policy.c == 1 or spent_ms(higher) > ms
+
+
+def test_a_budget_of_time_wants_a_clock(tmp_path: Path) -> None:
+    suite = Request.read(suite="synth-sot", out=tmp_path).open_suite()
+    order = Order(suite.only(["calm"]), [plan("hold+dummy@budget:5ms")], timing=False)
+    failed = run(order, RunFolder(tmp_path), no_weights).failed
+    assert [why.partition(": ")[2] for why in failed.values()] == [
+        "a budget in ms wants a run with timing"
+    ]
+
+
+def test_seconds_that_nobody_knows_are_no_budget() -> None:
+    def untimed(method: Composed, one, /, timed=False):
+        trace = trace_of(method, one)
+        return replace(trace, seconds=trace.seconds * np.nan)
+
+    with pytest.raises(VBenchError, match="nobody knows its seconds"):
+        within_budget(composed("5ms", 2), [clip(len(BELIEFS))], untimed)
+
+
+def spent(policy, key: float = 305.0, inter: float = 11.0) -> float:
     """MACs a frame after the start under the scripted beliefs, counted by hand."""
-    total, gap = 0, 0
+    total, gap = 0.0, 0
     for belief in BELIEFS[1:]:
         gap += 1
         if gap == policy.k:
-            total, gap = total + 305, 0
+            total, gap = total + key, 0
         elif belief < policy.c:
-            total, gap = total + 316, 0
+            total, gap = total + key + inter, 0
         else:
-            total += 11
+            total += inter
     return total / (len(BELIEFS) - 1)
 
 
@@ -84,10 +160,14 @@ def test_the_highest_that_fits(most, last) -> None:
 
 
 def test_it_is_written_with_or_without_k() -> None:
-    assert parse_policy("budget:0.5") == Budget(0.5)
-    assert parse_policy("budget:0.5:7") == Budget(0.5, 7)
-    assert str(parse_policy("budget:0.5:7")) == "budget:0.5:7"
-    assert (Budget(0.5).interval_max, Budget(0.5, 7).interval_max) == (10, 7)
+    assert parse_policy("budget:0.5") == Budget(Spend(0.5))
+    assert parse_policy("budget:0.5:7") == Budget(Spend(0.5), 7)
+    assert parse_policy("budget:12ms:7") == Budget(Spend(12, "ms"), 7)
+    for text in ("budget:0.5:7", "budget:12", "budget:12.5ms:7", "budget:0.0001ms"):
+        assert str(parse_policy(text)) == text
+    assert (Budget(Spend(0.5)).interval_max, Budget(Spend(0.5), 7).interval_max) == (10, 7)
+    with pytest.raises(BadMethod, match="ms = '-1' must not be negative"):
+        parse_policy("budget:-1ms")
     with pytest.raises(BadMethod, match="gmac = '-1' must not be negative"):
         parse_policy("budget:-1")
 

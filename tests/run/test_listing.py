@@ -58,7 +58,7 @@ def test_an_unknown_kind_gets_the_nearest():
 def test_ours_are_there():
     assert listed("propagators")["dummy"].status == "ready"
     assert listed("policies")["online"].form == "online:c:k"
-    assert listed("policies")["budget"].form == "budget:gmac[:k]"
+    assert listed("policies")["budget"].form == "budget:most[:k]"
     assert listed("metrics")["success_auc"].as_json()["unit"] == "share"
     assert listed("devices")["cpu"].status == "ready"
 

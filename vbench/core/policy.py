@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -174,16 +174,26 @@ class Oracle(Limited):
         return bool((iou_matrix(truth, moment.boxes).max(axis=1) >= self.tau).all())
 
 
+class Spend(NamedTuple):
+    """What a frame may cost: billions of MACs, or milliseconds."""
+
+    amount: float
+    unit: Literal["GMAC", "ms"] = "GMAC"
+
+    def __str__(self) -> str:
+        return f"{self.amount:.15g}{'ms' if self.unit == 'ms' else ''}"
+
+
 @dataclass(frozen=True)
 class Budget(Limited):
-    """As `online:c:k` with the highest c that spends no more than `gmac` a frame.
+    """As `online:c:k` with the highest c that spends no more than `most` a frame.
 
     c depends on the clips: a run finds it before it starts and keeps it with the method.
     """
 
-    form: ClassVar[str] = "budget:gmac[:k]"
-    summary: ClassVar[str] = "online:c:k with the highest c that costs no more than gmac a frame"
-    gmac: float
+    form: ClassVar[str] = "budget:most[:k]"
+    summary: ClassVar[str] = "online:c:k, the highest c for at most 0.5 GMAC (0.5) or 12 ms (12ms)"
+    most: Spend
     k: int | None = None
 
     @property
@@ -267,6 +277,12 @@ def _positive(name: str) -> Callable[[str], float]:
     return check
 
 
+def _spend(text: str) -> Spend:
+    if text.endswith("ms"):
+        return Spend(_positive("ms")(text.removesuffix("ms")), "ms")
+    return Spend(_positive("gmac")(text))
+
+
 def _cue(text: str) -> str:
     if text not in CUES:
         raise ValueError(f"cue = '{text}' must be one of {', '.join(CUES)}")
@@ -279,7 +295,7 @@ CHECKS: Mapping[str, Callable[[str], object]] = {
     "gamma": _share("gamma"),
     "tau": _share("tau"),
     "threshold": _positive("threshold"),
-    "gmac": _positive("gmac"),
+    "most": _spend,
     "cue": _cue,
     "scheduler": str,
 }

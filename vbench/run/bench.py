@@ -201,13 +201,15 @@ def _settled(
     composed = as_found(composed, record.policy)
     if not isinstance(composed.policy, Budget) or not todo:
         return composed
+    if composed.policy.most.unit == "ms" and not order.timing:
+        raise VBenchError(f"'{composed.name}': a budget in ms wants a run with timing")
     # What was carried meanwhile was not timed, so nothing else may recall it.
-    untimed = replace(order, timing=False, shards=None, carried=Carried())
+    alone = replace(order, shards=None, carried=Carried())
 
-    def trace_of(tried: Composed, clip: Clip) -> Trace | None:
+    def trace_of(tried: Composed, clip: Clip, /, timed: bool = False) -> Trace | None:
         with suppress(Exception):  # it will fail its clip again, with its reason
             base = _base_trace(order, folder, manifest, tried, clip)
-            return timed_clip(tried, clip, untimed, base=base)
+            return timed_clip(tried, clip, replace(alone, timing=timed), base=base)
         return None
 
     found = within_budget(composed, order.suite.clips, trace_of)
