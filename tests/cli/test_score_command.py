@@ -276,6 +276,17 @@ def test_confidences_beside_boxes_give_long_term_scores(world, capsys):
     assert "no whole file of confidences for 1 clips" in good["notes"][-1]["what"]
 
 
+def test_vot_files_without_restarts_are_scored_as_one_pass(world, capsys):
+    suite = ("--suite", "otb2015", "--annotations", "anno")
+    vbench(capsys, "import", "raw/near", *suite, "--out", "run")
+    vbench(capsys, "export", "run", "--format", "vot", "--out", "vot")
+    assert (world / "vot/near/unsupervised/Bird2/Bird2_001.txt").read_text()[:2] == "1\n"
+    (before,) = by_name(score(capsys, "raw/near", "--allow-partial", "--json")).values()
+    (after,) = by_name(score(capsys, "vot", "--allow-partial", "--json")).values()
+    assert (after["name"], after["metrics"]) == ("near", before["metrics"])
+    assert "without restarts" in after["notes"][0]["what"]
+
+
 def test_export_says_what_it_rounds(world, capsys):
     boxes = truth_of("Bird2") + 0.12345
     write(world / "raw/good/Bird2.txt", boxes, "%.5f")
@@ -316,7 +327,7 @@ def test_results_of_a_sequence_without_its_annotation_are_a_problem(world, capsy
 
 
 def test_vot_codes_under_another_profile_are_named(world, capsys):
-    (world / "raw/good/Bird2.txt").write_text("1\n" + "1,2,3,4\n" * 98)
+    (world / "raw/good/Bird2.txt").write_text("1\n" + "1,2,3,4\n" * 97 + "2\n")
     found = by_name(score(capsys, "raw/good", "--json"))["good"]
     assert [p["clip"] for p in found["problems"]] == ["Bird2"]
     assert "a VOT result with codes" in found["problems"][0]["what"]

@@ -131,6 +131,10 @@ def _files(tracker: RawTracker, names: ClipNames, suite: Suite, repair: bool) ->
     read = read_tracker(tracker, names)
     truths = {clip.name: clip.truth for clip in suite.clips if len(clip.truth)}
     usual = float(suite.card.rules.get("first_pixel", 1))
+    for clip in read.started:
+        if clip in truths:
+            # The file's other rows count pixels as the suite's own files do.
+            read.boxes[clip][0] = truths[clip][0] + [usual, usual, 0.0, 0.0]  # type: ignore[index]
     placed = place(read.boxes, truths, usual, repair)
     results: dict[str, Result] = {
         clip: found if isinstance(found, str) else Placed(found.boxes, found.first)

@@ -265,7 +265,7 @@ def _sort_in(file: RawFile, names: ClipNames, root: str, found: dict[str, RawTra
             clip = None
     if clip is None and suffix.lower() == "json":
         folders.append(stem)
-    name = "/".join(folders).removesuffix("_tracking_result") or root
+    name = "/".join(folders).removesuffix("_tracking_result").removesuffix("/unsupervised") or root
     tracker = found.get(name)
     if tracker is None:
         tracker = found[name] = RawTracker(name)

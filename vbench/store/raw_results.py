@@ -18,17 +18,22 @@ POLYGON_COLUMNS = 8
 # First line of a VOT result: the code of a start.
 VOT_START = (b"1", b"1.0", b"1.0000")
 MOST_FRAMES = 1_000_000
+STARTED = "a VOT result without restarts: its first row is the given box"
 
 
 @dataclass
 class RawResults:
-    """Boxes by clip, or the reason why a clip has none; `notes` on how files were read."""
+    """Boxes by clip, or the reason why a clip has none; `notes` on how files were read.
+
+    `started` are clips whose first row is not a box but says that the given box was taken.
+    """
 
     name: str
     boxes: dict[str, Boxes | BadTable]
     unknown: list[str] = field(default_factory=list)
     notes: dict[str, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    started: list[str] = field(default_factory=list)
 
 
 def read_tracker(tracker: RawTracker, clips: ClipNames) -> RawResults:
@@ -56,6 +61,8 @@ def read_tracker(tracker: RawTracker, clips: ClipNames) -> RawResults:
             table, note = _other_columns(text, table)
             if note:
                 results.notes[clip] = note
+            if note == STARTED:
+                results.started.append(clip)
         results.boxes[clip] = table
     return results
 
@@ -87,8 +94,14 @@ def _read_whole(file: RawFile, clips: ClipNames, results: RawResults) -> None:
 
 def _other_columns(text: bytes, table: BadTable) -> tuple[Table, str]:
     """Try what else a result file can be: polygons, or rows of MOT."""
-    if text.partition(b"\n")[0].strip() in VOT_START:
-        return BadTable("a VOT result with codes; a profile vot-... of a VOT suite scores it"), ""
+    first, _, rest = text.partition(b"\n")
+    if first.strip() in VOT_START:
+        regions = parse_table(rest)
+        if isinstance(regions, BadTable):
+            return BadTable(
+                "a VOT result with codes; a profile vot-... of a VOT suite scores it"
+            ), ""
+        return np.concatenate([absent(1), regions]), STARTED
     columns = len(text.lstrip().partition(b"\n")[0].replace(b",", b" ").split())
     if columns == POLYGON_COLUMNS:
         polygons = parse_table(text, columns)
