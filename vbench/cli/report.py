@@ -61,6 +61,9 @@ def report(
         bool, typer.Option("--coco", help="COCO's twelve numbers of detectors, by pycocotools.")
     ] = False,
     methods: Annotated[str | None, typer.Option(help="Only these methods of the run.")] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="Only these columns of the table, by comma.")
+    ] = None,
     timing: Annotated[
         bool, typer.Option("--timing", help="Times of keys, inter-frames, starts, decoding apart.")
     ] = False,
@@ -86,7 +89,7 @@ def report(
     from vbench.report.drawing import PLOTS, Wish, draw
     from vbench.report.projection import projected_json, show_projection
     from vbench.report.tables import per_attribute, results_json, summary, write_tables
-    from vbench.report.terminal import as_text, only_methods, show_table, sorted_by
+    from vbench.report.terminal import as_text, only_columns, only_methods, show_table, sorted_by
     from vbench.report.timing import show_timing, timing_table
     from vbench.report.timing_notes import timing_notes
     from vbench.run.settings import load_settings
@@ -123,7 +126,8 @@ def report(
             print_json(results_json(folder, found, manifest) | projected_json(projected) | extra)
         elif form == "table":
             under = f", {profile}" if profile else ""
-            show_table(tables(), found, f"{manifest.suite} ({folder.path}){under}")
+            title = f"{manifest.suite} ({folder.path}){under}"
+            show_table(tables(), only_columns(found, columns), title, every=columns is not None)
             for note in timing_notes(manifest):
                 console.print(note, style="yellow", markup=False)
             if coco:
@@ -133,7 +137,7 @@ def report(
             for _, one in projected.groupby("device", sort=False) if projected is not None else ():
                 show_projection(tables(), one)
         else:
-            print(as_text(found, form))
+            print(as_text(only_columns(found, columns), form))
         if plot is not None:
             wish = Wish(folder, manifest, found, x, y, clip, published, profiles)
             written += draw(wish, plot, out)

@@ -51,12 +51,34 @@ def only_methods(frame: pd.DataFrame, methods: str | None) -> pd.DataFrame:
     return frame[frame["method"].isin(named)].reset_index(drop=True)
 
 
-def show_table(console: Any, frame: pd.DataFrame, title: str) -> None:
-    """Print a summary: best of a column bold, second best underlined."""
+def only_columns(frame: pd.DataFrame, columns: str | None) -> pd.DataFrame:
+    """Keep the named columns of a summary behind its names, with their intervals.
+
+    Raises:
+        UnknownName: the run has no such column.
+    """
+    if columns is None:
+        return frame
+    named = [name.strip() for name in columns.split(",") if name.strip()]
+    for name in named:
+        if name not in frame:
+            known = [str(c) for c in frame.columns if not str(c).endswith(PM)]
+            raise UnknownName("column in this run", name, known)
+    wanted = [c for name in named for c in (name, f"{name}{PM}") if c in frame]
+    first = [c for c in TEXT if c in frame]
+    return frame[list(dict.fromkeys([*first, *wanted]))]
+
+
+def show_table(console: Any, frame: pd.DataFrame, title: str, every: bool = False) -> None:
+    """Print a summary: best of a column bold, second best underlined.
+
+    `every` shows all of its columns, also those that tables for people leave out.
+    """
     from rich.table import Table
 
-    columns = [c for c in SHOWN if c in frame]
-    if "attribute" in frame:
+    all_columns = [str(c) for c in frame.columns if not str(c).endswith(PM)]
+    columns = all_columns if every else [c for c in SHOWN if c in frame]
+    if "attribute" in frame and "attribute" not in columns:
         columns.insert(0, "attribute")
     # A sweep's own columns stand before the method's.
     columns = [
@@ -65,7 +87,7 @@ def show_table(console: Any, frame: pd.DataFrame, title: str) -> None:
     if (frame["status"] == "ok").all():
         columns.remove("status")
     rows = cells_as_text(frame, columns)
-    columns = _fitting(columns, rows, console.width)
+    columns = columns if every else _fitting(columns, rows, console.width)
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for column in columns:
         table.add_column(

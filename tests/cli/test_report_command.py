@@ -1,0 +1,50 @@
+"""`vbench report`: tables in every form, and only the columns that are asked for."""
+
+import csv
+import io
+
+import pytest
+
+from tests.cli.commands import vbench
+
+
+@pytest.fixture
+def run(capsys, alone) -> str:
+    asked = ["--methods", "hold,kcf", "--limit", 2, "--quiet", "--out", "r"]
+    assert vbench(capsys, "run", *asked).code == 0
+    return "r"
+
+
+def test_only_the_columns_asked_for_stand_behind_the_names(capsys, run) -> None:
+    asked = ["report", run, "--columns", "ms_mean,success_auc"]
+    said = vbench(capsys, *asked, "--format", "csv").out
+    assert next(csv.reader(io.StringIO(said))) == [
+        "method", "clips", "status", "ms_mean", "success_auc", "success_auc_pm",
+    ]  # fmt: skip
+    head = vbench(capsys, *asked, "--format", "md").out.splitlines()[0]
+    assert head == "| method | clips | status | ms_mean | success_auc |"
+    latex = vbench(capsys, *asked, "--format", "latex").out.splitlines()
+    assert latex[:3] == [
+        r"\begin{tabular}{lllrr}", r"\toprule", r"method & clips & status & ms\_mean & success \\",
+    ]  # fmt: skip
+    # The terminal shows columns that it leaves out of its own choice.
+    assert vbench(capsys, *asked).out.splitlines()[1].split() == [
+        "method", "clips", "ms_mean", "success",
+    ]  # fmt: skip
+
+
+def test_a_column_that_is_not_there_is_one_line(capsys, run) -> None:
+    line = vbench(capsys, "report", run, "--columns", "succes_auc").one_line()
+    assert "no column in this run called 'succes_auc'; did you mean 'success_auc'" in line
+
+
+def test_the_newest_run_is_reported_and_the_best_is_marked(capsys, alone) -> None:
+    for suite, methods in (("synth-vid", "blobs"), ("synth-sot", "hold,mosse")):
+        asked = ["--suite", suite, "--methods", methods, "--limit", 1, "--quiet"]
+        assert vbench(capsys, "run", *asked).code == 0
+    said = vbench(capsys, "report", "--format", "md", "--columns", "success_auc", "--sort",
+                  "success_auc").out.splitlines()  # fmt: skip
+    values = [line.split("|")[4].strip() for line in said[2:]]
+    assert values[0].startswith("**") and values[0].endswith("**")
+    numbers = [float(value.strip("*_")) for value in values]
+    assert numbers == sorted(numbers, reverse=True)
