@@ -91,6 +91,9 @@ def _brief(found: pd.DataFrame, x: str, y: str) -> list[str]:
     whole = found[found["status"] == "ok"]
     left = len(found) - len(whole)
     said = [f"{left} of {len(found)} methods lack clips and are left out here."] if left else []
+    done, _, total = str(whole["clips"].iloc[0] if len(whole) else "").partition("/")
+    if done != total:
+        said.append(f"All this is of {done} of {total} clips; on the whole suite it may differ.")
     known = whole.dropna(subset=[x, y]) if x and y else whole[:0]
     if len(known) < 2 or METRICS[y].better != "higher":
         return said
