@@ -7,11 +7,11 @@ Written down before any answer on the test clips was looked at:
 
 * The keyframe interval is the published 10, so clips must move: objects of 3 to 7 px a frame are on
   average more than one feature cell (16 px) from where their keyframe saw them (`displacement`).
-  On synth-vid's own clips it is 0.4 cells, and nothing has to be carried anywhere.
+  On synth-vid's own clips it is 0.6 cells, and little has to be carried anywhere.
 * The comparison that decides is row (a) of the paper's table 2, where a frame has the carried
   features alone. Rows with a frame's own low features do not need the keyframe on clips whose
   classes are colours; row (g) is run too and told as it comes out.
-* Steps and rates were chosen on the clips 100 to 107 of the training split. The test clips are the
+* Optimiser, rate and speed of the places were chosen on the clips 100 to 107 of the training split. The test clips are the
   seeds 500 to 547 of the test split.
 
 Run: python -m tests.benchmarks.fit_lsts
@@ -89,9 +89,14 @@ HEAD = """# Fitting LSTS, small
 `python -m tests.benchmarks.fit_lsts` (in `make fit`) fits networks of an eighth of the published
 width and runs them on {clips} clips that they never saw, {frames} frames each, a keyframe every 10.
 
-R-FCN is fitted first, on the 12 clips of synth-vid:train, by {legs}.
+R-FCN is fitted first, on the 12 clips of synth-vid:train:
+{legs}.
+
 Its layers then stay, and what joins frames is fitted on them: {steps} steps of one sample by Adam
 at a rate of {rate:g}, places 33 times as fast (seed {seed}).
+
+The same from the command line: `vbench train lsts[...,untrained=1] --weights lsts=rfcn.pth`, which
+begins with R-FCN's weights and lets them stay.
 
 Rows (a) and (g) are those of the paper's table 2. In (a) a frame between keyframes has the
 keyframe's features alone. In (g) it has its own low features too, mixed by quality, and keyframes
@@ -106,7 +111,7 @@ look back at the one before.
   seeds told of are 500 to 547 of the test split.
 * The carried features must be needed. A class of synth-vid is a colour, so low features with three
   layers on top find objects by themselves: on the seeds chosen by, row (g) with copied features has
-  0.732 where R-FCN on every frame has 0.746. Row (a) is the one that decides.
+  0.732 after 500 steps of descent where R-FCN on every frame has 0.746. Row (a) decides.
 * Optimiser, rate and speed of the places were chosen on seeds 100 to 107 of the training split, 30
   frames each, where R-FCN on every frame has 0.746 and row (a) after 400 steps 0.201 with copied
   features, 0.551 with fixed and 0.598 with learned places.
@@ -132,6 +137,10 @@ How far one is above another, over the same drawn clips:
 |---|---|---|
 """
 TAIL = """
+In row (a) both signs are the paper's: learned places are above fixed ones and above features that
+are copied as they were. In row (g) the second does not come out: copied features, mixed with a
+frame's own low features, are above learned places after these steps.
+
 ![loss of each fit](fits-lsts.svg)
 """
 
