@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import time
 from contextlib import redirect_stdout
@@ -71,10 +72,15 @@ class Fit:
 
 
 SOME = "samples=0.1"
+# They share a network, and differ by constants.
+DASIAMRPN = ("dasiamrpn-otb[width=0.125]", "dasiamrpn-vot[width=0.125]", "dasiamrpn[width=0.0625]")
 FITS = (
     Fit("siamfc[width=0.125]", 150, "1e-2", 8, ("siamfc[width=0.125]",), 4, True),
+    Fit("siamrpn[width=0.0625]", 400, "1e-2", 8, ("siamrpn[width=0.0625]",), 4),
+    Fit("siamrpn-paper[width=0.125]", 400, "1e-2", 8, ("siamrpn-paper[width=0.125]",), 4),
     Fit("siamrpn-alex-dw[width=0.125]", 400, "3e-2", 8, ("siamrpn-alex-dw[width=0.125]",), 4, True),
-    Fit("dasiamrpn-otb[width=0.125]", 400, "1e-2", 8, ("dasiamrpn-otb[width=0.125]",), 4, True),
+    Fit("dasiamrpn-otb[width=0.125]", 400, "1e-2", 8, DASIAMRPN, 4, True),
+    Fit("nanotrack", 300, "1e-2", 8, ("nanotrack",), 4, True),
     Fit("patchnet", 600, "1e-4", 1, ("patchnet", "kcf+patchnet@online:0.8:5"), unfitted=True),
     Fit("mdnet[width=0.125]", 150, "3e-4", 4, (f"mdnet[width=0.125,{SOME},candidates=64]",)),
     Fit("rt-mdnet[width=0.125]", 150, "3e-4", 4, (f"rt-mdnet[width=0.125,{SOME}]",)),
@@ -123,7 +129,7 @@ class Bench:
 
     def run(self, method: str, steps: str, weights: str) -> Row:
         """Run a method on all clips."""
-        given = ("--suite", self.name, "--methods", method, "--no-timing", "--quiet")
+        given = ("--suite", self.name, "--methods", method, "--no-timing", "--quiet", "--jobs", 2)
         out = ("--out", self.folder.path, "--weights", "random", "--weights", weights)
         found = call("run", *given, *self.some, *out)["results"]
         last = next(row for row in found if row["method"] == method)
@@ -251,8 +257,9 @@ def losses_of(path: Path) -> list[float]:
 
 def measured(fit: Fit, bench: Bench) -> tuple[list[Row], list[str]]:
     """Fit, run as drawn and as fitted; rows, and what is told of FDN."""
-    weights = f"{fit.name}={fitted(fit)}"
-    rows = [bench.run(method, str(fit.steps), weights) for method in fit.runs]
+    path = fitted(fit)
+    weights = f"{fit.name}={path}"
+    rows = [bench.run(method, str(fit.steps), f"{learner(method)}={path}") for method in fit.runs]
     if fit.unfitted:
         drawn = Bench("synth-sot", "untrained").run(fit.runs[0], "0", "random")
         rows.insert(0, drawn)
@@ -260,6 +267,11 @@ def measured(fit: Fit, bench: Bench) -> tuple[list[Row], list[str]]:
         return rows, []
     stopped = bench.run(FDN.format(chosen_stop(weights)), str(fit.steps), weights)
     return [*rows, stopped], stop_told(bench, rows[-1], stopped)
+
+
+def learner(method: str) -> str:
+    """The part of a method that takes the weights: that behind the +, if there is one."""
+    return re.split(r"[@\[]", method.rpartition("+")[2])[0]
 
 
 def main() -> None:

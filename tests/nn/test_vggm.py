@@ -78,3 +78,13 @@ def test_torchs_own_norm_is_py_mdnets() -> None:
     x = torch.tensor(np.random.default_rng(1).normal(size=(1, 6, 2, 2)) * 200)
     theirs = torch.nn.LocalResponseNorm(2)(x)
     assert ChannelNorm(NORMS["py-mdnet"])(x).numpy() == pytest.approx(theirs.numpy())
+
+
+@pytest.mark.parametrize("rule", NORMS)
+def test_learning_and_tracking_norm_alike(rule) -> None:
+    features = torch.randn(2, 7, 5, 6, generator=torch.Generator().manual_seed(0)) * 90
+    before, norm = features.clone(), ChannelNorm(NORMS[rule])
+    learnt = norm(features.requires_grad_()).detach()
+    with torch.no_grad():
+        assert torch.equal(norm(features.detach()), learnt)
+    assert torch.equal(features, before)

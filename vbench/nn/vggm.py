@@ -83,9 +83,13 @@ class ChannelNorm(nn.Module):
                 total[:, shift:] += square[:, :-shift]
             for shift in range(1, (self.rule.size - 1) // 2 + 1):
                 total[:, :-shift] += square[:, shift:]
-        root = torch.sqrt(self.rule.k + self.rule.alpha * total)
         # d^-0.75 by two square roots is several times faster than a power.
-        return features / (root * torch.sqrt(root))
+        if torch.is_grad_enabled():
+            root = torch.sqrt(self.rule.k + self.rule.alpha * total)
+            return features / (root * torch.sqrt(root))
+        # The same in place: the maps of an image are too large to be allocated again and again.
+        root = total.mul_(self.rule.alpha).add_(self.rule.k).sqrt_()
+        return torch.div(features, root.mul_(torch.sqrt(root)), out=root)
 
 
 class VggM(nn.Module):
