@@ -9,7 +9,7 @@ from vbench.cost.conventions import paper_count
 from vbench.cost.unit_costs import unit_costs
 from vbench.detectors.dff import DffNetwork
 from vbench.nn.flownet import FLOW_CELLS
-from vbench.run.compose import compose, plan
+from vbench.run.compose import check, compose, plan
 from vbench.trackers.flow import Flow, shifted
 
 TINY = {"width": 1 / 8, "short_px": 64}
@@ -97,6 +97,15 @@ def test_it_carries_for_trackers_and_detectors(base) -> None:
     assert np.isfinite(found.boxes).all()
     costs = unit_costs(*stepper.parts())
     assert costs.inter.per_call > 0 and costs.inter.per_object == 0
+
+
+@pytest.mark.parametrize("base", ["dff", "lsts", "fgfa", "dt", "plugplay-hrnet"])
+def test_video_detectors_take_no_propagator(base) -> None:
+    method = f"{base}[width=0.0625,short_px=64]+flow[width=0.125]@fixed:5"
+    with pytest.raises(VBenchError, match=r"looks at every frame itself; drop '\+flow\[width"):
+        check(plan(method), lambda *_: None)
+    with pytest.raises(VBenchError, match="drop its propagator"):
+        compose(plan(method), lambda *_: None)
 
 
 def test_deep_feature_flows_checkpoints_load(tmp_path) -> None:

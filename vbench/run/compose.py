@@ -144,6 +144,11 @@ def check(found: Plan, weights_for: WeightsFor) -> None:
             f"method '{name}': {found.method.base} cannot be told where its target went on skipped "
             "frames (it has no reseat); use it alone, or take another base"
         )
+    if found.propagator is not None and hasattr(base, "key") and not hasattr(base, "detect"):
+        raise VBenchError(
+            f"method '{name}': {found.method.base} is a video detector, which looks at every frame "
+            f"itself; drop '+{found.propagator}', or take a detector such as rfcn"
+        )
     if getattr(found.policy, "looks_ahead", False) and (found.propagator is not None or not cheap):
         raise VBenchError(
             f"method '{name}': '{found.policy}' looks ahead; only detectors with a cheap half "
@@ -200,7 +205,9 @@ def _stepper(name: str, task: str, base: Any, propagator: Any, posts: Sequence[A
         return VideoDetectorStepper(base, posts)
     if isinstance(base, Detector):
         return DetectorStepper(base, propagator, posts)
-    raise VBenchError(f"method '{name}': its base has its own cheap half; drop '+{propagator}'")
+    raise VBenchError(
+        f"method '{name}': a video detector looks at every frame; drop its propagator"
+    )
 
 
 def _base(method: Method) -> tuple[str, str]:
