@@ -81,11 +81,13 @@ TAIL = """
 
 ## Fitted before
 
-480 steps are few, and where they end is a matter of roundings. The same steps, taken while frames
-were still normalised before they were resized, ended in a stronger detector. T_merge was 0.7 too
-(0.369 against 0.322 on seed 2), and the same 48 clips gave 0.316 plain, 0.326 with Seq-NMS and
-0.375 with tracking first before it: Seq-NMS +0.010 [+0.004, +0.018] above plain, tracking first
-+0.049 [+0.020, +0.084] above Seq-NMS.
+480 steps are few, and where they end differs much. Weights fitted by as many steps, before frames
+were resized ahead of being normalised, make a stronger detector; whether that change is why was not
+tested. T_merge was 0.7 for them too (0.369 against 0.322 on seed 2), and the same 48 clips gave
+0.316 plain, 0.326 with Seq-NMS and 0.375 with tracking first before it: Seq-NMS +0.010 [+0.004,
++0.018] above plain, tracking first +0.049 [+0.020, +0.084] above Seq-NMS. The clips were run first
+with these weights; a run with those of the script had been stopped at its eleventh clip, before
+any mAP, when its detector turned out the weaker one on seed 2.
 """
 
 
