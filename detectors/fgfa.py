@@ -75,6 +75,10 @@ class FgfaNetwork(nn.Module):
         return (alike.softmax(dim=0)[:, None] * there).sum(dim=0, keepdim=True)
 
 
+# Column of a trace: frames of the memory that were carried to this one.
+REMEMBERED = "remembered"
+
+
 class Seen(NamedTuple):
     """A frame in memory: its image, and its features and embedding side by side."""
 
@@ -127,6 +131,7 @@ class Fgfa(FrameDetector):
     def start(self, size: tuple[int, int]) -> None:
         """Begin a clip; all frames of the last one are dropped."""
         self.memory: deque[Seen] = deque(maxlen=self.past)
+        self.spent = {REMEMBERED: 0.0}
 
     def key(self, frame: Image) -> Detections:
         """Run all layers, mix in the frames in memory, answer."""
@@ -136,6 +141,7 @@ class Fgfa(FrameDetector):
             own = torch.cat([features, self.network.embedding(features)], dim=1)
             if self.memory and self.memory[-1].image.shape != image.tensor.shape:
                 self.memory.clear()
+            self.spent = {REMEMBERED: float(len(self.memory))}
             mixed = self._mixed(own, image.tensor)
             self.memory.append(Seen(image.tensor, own))
             return self.read(mixed, image, frame)
@@ -164,20 +170,17 @@ class Fgfa(FrameDetector):
         return total / mass
 
     def work(self) -> WorkTable:
-        """A frame in the middle of a clip, with the memory full."""
+        """A frame, and each frame of the memory that is carried to it."""
         network, image = self.network, self.image()
-        both = torch.cat([self.features()] * 3, dim=1)
-        weighing = ("weighing the frames of the memory",)
+        features = self.features()
+        both = torch.cat([features] * 3, dim=1)
+        # A cosine of embeddings, of twice as many channels, and a share of the features.
+        weighing = Work("weighing", macs=7.0 * features.numel())
+        carried = [Work("flow and warp", self.warp, (both, image, image)), weighing]
         works = [
             Work("features", network.trunk, (image,)),
-            Work("embedding", network.embedding, (self.features(),)),
-            Work(
-                "flow and warp",
-                self.warp,
-                (both, image, image),
-                times=self.past + 1.0,
-                uncounted=weighing,
-            ),
+            Work("embedding", network.embedding, (features,)),
+            *carried,
             self.heads_work(),
         ]
-        return {"key": works, "inter": works}
+        return {"key": works, "inter": works, REMEMBERED: carried}

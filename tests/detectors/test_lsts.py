@@ -143,6 +143,13 @@ def test_dff_and_fgfa_cost_and_weigh_what_is_stated():
         dff, fgfa = Dff(device="meta"), Fgfa(device="meta")
     assert parameters(dff) / MI == pytest.approx(96.67, abs=0.005)
     assert parameters(fgfa) / MI == pytest.approx(100.5, abs=0.4)
+    # Layers of embedding, and a flow for the frame itself and for each of the memory.
+    cells, flow = 38 * 63, paper_count(fgfa.work()["remembered"][:1]).macs
+    embedding = cells * (1024 * 512 + 512 * 512 * 9 + 512 * 2048)
+    assert paper_count(fgfa.work()["key"]).macs / G == pytest.approx(
+        166.42 + (embedding + flow) / G, abs=0.03
+    )
+    assert flow / G == pytest.approx(12.90 - cells * 194 * 1024 / G, abs=0.005)
     works = dff.work()
     assert paper_count(works["key"]).macs / G == pytest.approx(166.42, abs=0.005)
     assert paper_count(works["inter"]).macs / G == pytest.approx(12.90 + 2.41, abs=0.01)

@@ -8,6 +8,7 @@ from vbench.core.policy import Every, Fixed, Oracle
 from vbench.core.roles import Detections, Work
 from vbench.core.trace import Kind
 from vbench.cost.unit_costs import unit_costs
+from vbench.detectors.fgfa import Fgfa
 from vbench.run.loop import run_clip
 from vbench.run.stepper import DetectorStepper, VideoDetectorStepper
 
@@ -80,3 +81,15 @@ def test_a_frame_that_is_not_believed_pays_for_both() -> None:
     costs = unit_costs(*stepper.parts())
     found = costs.total(trace.kind, trace.objects, trace.extras, trace.carried)
     assert found.tolist() == pytest.approx([102, 107 + 3 + 33, 107 + 3 + 36])
+
+
+def test_a_memory_that_fills_is_charged_for_what_it_holds() -> None:
+    detector = Fgfa(past=2, width=1 / 16, short_px=32)
+    stepper = VideoDetectorStepper(detector)
+    trace = run_clip(stepper, Every(), clip(5), lambda: 0.0)
+    assert trace.extras["remembered"].tolist() == [0, 1, 2, 2, 2]
+    costs = unit_costs(detector)
+    found = costs.total(trace.kind, trace.objects, trace.extras, trace.carried)
+    each = costs.per_extra["remembered"].per_call
+    assert each > 0
+    assert found - costs.key.per_call == pytest.approx(each * np.array([0, 1, 2, 2, 2]))
