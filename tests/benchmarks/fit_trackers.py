@@ -41,7 +41,7 @@ FOLDER, PAGE = ROOT / "build" / "fits", ROOT / "docs" / "fits.md"
 PICTURE = ROOT / "docs" / "fits.svg"
 SEED = 0
 # Clips to read FDN's losses on.
-FITTED_ON = ("pan", "recede", "wall", "twin", "edge", "dash", "turn", "flicker")
+FITTED_ON = ("pan", "recede", "wall", "edge")
 QUANTILES, SHARE = (0.5, 0.75, 0.9), 0.4
 FDN = "fdn[width=0.125,samples=0.2,candidates=256,stop={}]"
 
@@ -78,9 +78,9 @@ FITS = (
     Fit("siamfc[width=0.125]", 150, "1e-2", 8, ("siamfc[width=0.125]",), 4, True),
     Fit("siamrpn[width=0.0625]", 400, "1e-2", 8, ("siamrpn[width=0.0625]",), 4),
     Fit("siamrpn-paper[width=0.125]", 400, "1e-2", 8, ("siamrpn-paper[width=0.125]",), 4),
-    Fit("siamrpn-alex-dw[width=0.125]", 400, "3e-2", 8, ("siamrpn-alex-dw[width=0.125]",), 4, True),
-    Fit("dasiamrpn-otb[width=0.125]", 400, "1e-2", 8, DASIAMRPN, 4, True),
-    Fit("nanotrack", 300, "1e-2", 8, ("nanotrack",), 4, True),
+    Fit("siamrpn-alex-dw[width=0.125]", 400, "3e-2", 8, ("siamrpn-alex-dw[width=0.125]",), 4),
+    Fit("dasiamrpn-otb[width=0.125]", 400, "1e-2", 8, DASIAMRPN, 4),
+    Fit("nanotrack", 300, "1e-2", 8, ("nanotrack",), 4),
     Fit("patchnet", 600, "1e-4", 1, ("patchnet", "kcf+patchnet@online:0.8:5"), unfitted=True),
     Fit("mdnet[width=0.125]", 150, "3e-4", 4, (f"mdnet[width=0.125,{SOME},candidates=64]",)),
     Fit("rt-mdnet[width=0.125]", 150, "3e-4", 4, (f"rt-mdnet[width=0.125,{SOME}]",)),
@@ -129,7 +129,7 @@ class Bench:
 
     def run(self, method: str, steps: str, weights: str) -> Row:
         """Run a method on all clips."""
-        given = ("--suite", self.name, "--methods", method, "--no-timing", "--quiet", "--jobs", 2)
+        given = ("--suite", self.name, "--methods", method, "--no-timing", "--quiet")
         out = ("--out", self.folder.path, "--weights", "random", "--weights", weights)
         found = call("run", *given, *self.some, *out)["results"]
         last = next(row for row in found if row["method"] == method)
@@ -241,6 +241,11 @@ def page(rows: list[Row], told: list[str]) -> str:
         "",
         "![Loss curves](fits.svg)",
         "",
+        "The tests fit SiamFC, MDNet, RT-MDNet and FDN anew, for 40 to 60 steps, and ask that the",
+        "mean overlap on three clips is 0.2 above that of `hold`. SiamRPN and NanoTrack begin by",
+        "knowing nothing of correlation and need the hundreds of steps below; of one seed's 27",
+        "targets SiamRPN learns the targets, so it is given those of four seeds.",
+        "",
         "```text",
         *commands,
         "```",
@@ -255,13 +260,16 @@ def losses_of(path: Path) -> list[float]:
     return [float(row.split(",")[1]) for row in text.splitlines()[1:]]
 
 
-def measured(fit: Fit, bench: Bench) -> tuple[list[Row], list[str]]:
-    """Fit, run as drawn and as fitted; rows, and what is told of FDN."""
-    path = fitted(fit)
+def measured(fit: Fit) -> tuple[list[Row], list[str]]:
+    """Fit, run as drawn and as fitted; rows, and what is told of FDN.
+
+    Every fit has a folder of its own, so that several can be run side by side with `--only`.
+    """
+    path, bench = fitted(fit), Bench("synth-sot", f"run-{fit.name}")
     weights = f"{fit.name}={path}"
     rows = [bench.run(method, str(fit.steps), f"{learner(method)}={path}") for method in fit.runs]
     if fit.unfitted:
-        drawn = Bench("synth-sot", "untrained").run(fit.runs[0], "0", "random")
+        drawn = Bench("synth-sot", f"drawn-{fit.name}").run(fit.runs[0], "0", "random")
         rows.insert(0, drawn)
     if fit.name != "fdn":
         return rows, []
@@ -280,12 +288,12 @@ def main() -> None:
     parser.add_argument("--only", help="this method alone; the page is not written")
     given = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
-    bench = Bench("synth-sot", "run")
+    bench = Bench("synth-sot", f"run-{given.only}" if given.only else "run")
     told: list[str] = []
     rows = [bench.run(method, "", "random") for method in ("hold", "kcf")]
     for fit in FITS:
         if given.only in (None, fit.name):
-            more, notes = measured(fit, bench)
+            more, notes = measured(fit)
             rows, told = [*rows, *more], [*told, *notes]
     text = page(rows, told)
     if given.only is None:

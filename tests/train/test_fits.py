@@ -14,23 +14,41 @@ from vbench.train.recipe import recipe_for
 # Clip -> first frame, frames. In the last two the target hides for a while.
 EASY = {"pan": (0, 25), "calm": (0, 25), "recede": (0, 25)}
 HIDING = {"recede": (0, 40), "edge": (22, 40), "wall": (22, 40)}
-CLIPS = {"mdnet": EASY, "rt-mdnet": EASY, "fdn": HIDING}
 # How much the mean overlap must be above that of the first box kept for ever.
 MARGIN = 0.2
-# A network of an eighth of the width is learnt enough at a higher loss than the published 0.01.
-STOP = "0.2"
-SMALL = {
+ANSWERED = {
     "mdnet": {"width": "0.125", "samples": "0.1", "candidates": "64"},
     "rt-mdnet": {"width": "0.125", "samples": "0.1"},
-    "fdn": {"width": "0.125", "samples": "0.2", "candidates": "256"},
+    "fdn": {"width": "0.125", "samples": "0.2", "candidates": "128"},
+    "siamfc": {"width": "0.0625"},
 }
-STEPS, RATE = 40, 3e-4
+
+
+class Plan(NamedTuple):
+    """Steps, learning rate throughout, pairs or frames a step, clips to learn from."""
+
+    steps: int
+    rate: float
+    batch: int
+    clips: int
+
+
+PLANS = {
+    "mdnet": Plan(40, 3e-4, 2, 6),
+    "rt-mdnet": Plan(40, 3e-4, 2, 6),
+    "fdn": Plan(40, 3e-4, 2, 6),
+    "siamfc": Plan(60, 1e-2, 4, 27),
+}
+# Read on the training split's clips of HIDING by the rule of tests/benchmarks/fit_trackers.py.
+STOP = "0.15"
+# Three clips tell no smaller loss from chance; docs/fits.md has the interval over all clips.
+LOST = 0.05
 
 
 @pytest.fixture(scope="module")
 def training():
-    """The first clips kept for training."""
-    return catalogue.open_suite("synth-sot:train", None, None).clips[:6]
+    """The clips kept for training."""
+    return catalogue.open_suite("synth-sot:train", None, None).clips
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +58,10 @@ def fitted(training, tmp_path_factory):
 
     def of(name):
         if name not in done:
-            tracker = catalogue.build("trackers", name, SMALL[name], weights=None, seed=0)
-            recipe = recipe_for(name, tracker, training, 2, "cpu")
-            fit(recipe, Course(STEPS, rate=RATE))
+            tracker = catalogue.build("trackers", name, ANSWERED[name], weights=None, seed=0)
+            plan = PLANS[name]
+            recipe = recipe_for(name, tracker, training[: plan.clips], plan.batch, "cpu")
+            fit(recipe, Course(plan.steps, rate=plan.rate, constant=True))
             path = tmp_path_factory.mktemp("fits") / f"{name}.pt"
             write_state(path, recipe.state())
             done[name] = Weights(name, {path.name: path}, "")
@@ -59,35 +78,34 @@ class Followed(NamedTuple):
     iterations: float
 
 
-def followed(name, weights, stop=None):
-    """Follow the clips of a method with its small network."""
-    given = SMALL[name] | ({"stop": stop} if stop else {})
-    tracker = catalogue.build("trackers", name, given, weights=weights, seed=0)
+def followed(name, weights, ranges, **more):
+    """Follow clips with a small network."""
+    tracker = catalogue.build("trackers", name, ANSWERED[name] | more, weights=weights, seed=0)
     found = {}
-    for clip in catalogue.open_suite("synth-sot", None, None).only(list(CLIPS[name])).clips:
-        first, n = CLIPS[name][clip.name]
+    for clip in catalogue.open_suite("synth-sot", None, None).only(list(ranges)).clips:
+        first, n = ranges[clip.name]
         truth = clip.truth[first : first + n]
         tracker.start(clip.frames[first], truth[0])
         answers = [tracker.track(clip.frames[first + index]) for index in range(1, n)]
         boxes = np.array([answer.box for answer in answers])
         overlap, held = iou(boxes, truth[1:]).mean(), iou(truth[1:], truth[:1]).mean()
-        iterations = sum(answer.extras["update_iterations"] for answer in answers)
+        iterations = sum(answer.extras.get("update_iterations", 0) for answer in answers)
         found[clip.name] = Followed(overlap, held, iterations)
     return found
 
 
-@pytest.mark.parametrize("name", ["mdnet", "rt-mdnet"])
+@pytest.mark.parametrize("name", ["mdnet", "rt-mdnet", "siamfc"])
 def test_it_follows_what_holding_still_loses(name, fitted) -> None:
-    found = followed(name, fitted(name))
+    found = followed(name, fitted(name), EASY)
     assert len(found) == 3
     assert all(one.overlap > one.held + MARGIN for one in found.values()), found
 
 
 def test_updates_that_stop_when_enough_take_half_the_iterations(fitted) -> None:
     """FDN, sec. 3.4: fewer iterations, and the target is followed as well."""
-    fixed, stopped = (followed("fdn", fitted("fdn"), stop) for stop in ("none", STOP))
+    fixed, stopped = (followed("fdn", fitted("fdn"), HIDING, stop=s) for s in ("none", STOP))
     assert all(one.overlap > one.held + MARGIN for one in stopped.values()), stopped
     spent, saved = (sum(one.iterations for one in run.values()) for run in (fixed, stopped))
     assert saved <= spent / 2
     before, after = (np.mean([one.overlap for one in run.values()]) for run in (fixed, stopped))
-    assert after >= before - 0.02
+    assert after >= before - LOST
