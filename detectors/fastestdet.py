@@ -7,14 +7,13 @@ here all that score enough, as detectors are evaluated: a truck is often a car a
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from vbench.core.boxes import Image
 from vbench.core.roles import Detections, Weights, Work, WorkTable
 from vbench.nn.onnx_file import layer_weights
 
-from .candidates import Choice, Classes
+from .candidates import Choice, Classes, Resize, shrunk
 from .onnx_network import OnnxNetwork
 
 SIDE_PX = 352
@@ -22,24 +21,31 @@ OBJECTNESS, CLASS = 0.6, 0.4
 
 
 class FastestDet:
-    """The detector; `score`, `overlap`, `most` and `classes` are those of `Choice`."""
+    """The detector; `score`, `overlap`, `most`, `classes` and `inside` are those of `Choice`.
+
+    `resize` "bilinear" weighs every pixel under a triangle, as Pillow does. The authors' program
+    runs `[resize=area,overlap=0.45]`.
+    """
 
     def __init__(
         self,
         score: float = 0.1,
-        overlap: float = 0.45,
+        overlap: float = 0.6,
         most: int = 100,
         classes: Classes = "vid",
+        resize: Resize = "bilinear",
+        inside: bool = False,
         weights: Weights | None = None,
         device: str = "cpu",
     ) -> None:
-        self.choice = Choice("fastestdet", score, overlap, most, classes)
+        self.choice = Choice("fastestdet", score, overlap, most, classes, inside)
+        self.resize: Resize = resize
         self.network = OnnxNetwork("fastestdet", weights, device)
 
     def detect(self, frame: Image) -> Detections:
         """Find the objects of `frame`."""
         size = frame.shape[1], frame.shape[0]
-        small = cv2.resize(frame, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA)
+        small = shrunk(frame, (SIDE_PX, SIDE_PX), self.resize)
         planes = np.ascontiguousarray(small[..., ::-1].transpose(2, 0, 1)[None], np.float32)
         found = self.network(planes / np.float32(255))[0][0]
         rows, columns = found.shape[1:]

@@ -7,6 +7,7 @@ from vbench import catalogue
 from vbench.core.errors import NotReady, VBenchError
 from vbench.core.roles import Weights
 from vbench.cost.unit_costs import unit_costs
+from vbench.detectors.candidates import shrunk
 from vbench.detectors.coco_vid_classes import COCO, VID
 from vbench.weights.find import WeightsFinder
 
@@ -71,9 +72,11 @@ def test_nanodet_sees_bgr_at_the_top_left_and_answers_in_pixels_of_the_frame(bui
     assert below == pytest.approx([-103.53 / 57.375, -116.28 / 57.12, -123.675 / 58.395])
 
 
-def test_boxes_are_cut_at_the_frame(build) -> None:
-    model = build("nanodet", nanodet_outputs(0, (7, 7, 1, 1), car=0.5))
-    assert model.detect(FRAME).boxes == pytest.approx(np.array([[0.0, 0, 24, 24]]), abs=1e-4)
+def test_boxes_are_cut_at_the_frame_where_that_is_wanted(build) -> None:
+    outputs = nanodet_outputs(0, (7, 7, 1, 1), car=0.5)
+    cut, whole = (build("nanodet", outputs, inside=word).detect(FRAME) for word in ("1", "0"))
+    assert cut.boxes == pytest.approx(np.array([[0.0, 0, 24, 24]]), abs=1e-4)
+    assert whole.boxes == pytest.approx(np.array([[-104.0, -104, 128, 128]]), abs=1e-4)
 
 
 def fastestdet_outputs(row, column, objectness, shift, logits, **scores):
@@ -123,3 +126,12 @@ def test_their_size_and_cost_are_counted_from_the_file(real_data, name, millions
     model = catalogue.build("detectors", name, weights=weights)
     assert model.parameter_count() / 1e6 == pytest.approx(millions, abs=0.02)
     assert np.isfinite(unit_costs(model).key.per_call)
+
+
+def test_frames_are_shrunk_under_a_triangle_or_by_area() -> None:
+    frame = np.zeros((8, 8, 3), np.uint8)
+    frame[:, 3] = 240
+    # Column 3 lies 1/2 px from the centre of column 1 of the halved frame, 3/2 from that of 2.
+    smooth = shrunk(frame, (4, 8), "bilinear")[0, :, 0]
+    assert smooth.tolist() == [0, 240 * 3 // 8, 240 // 8, 0]
+    assert shrunk(frame, (4, 8), "area")[0, :, 0].tolist() == [0, 120, 0, 0]
