@@ -11,13 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vbench.core.boxes import Bools, Boxes, Floats, Image, is_present
+from vbench.core.boxes import Boxes, Floats, Image
 from vbench.core.errors import VBenchError
-from vbench.core.roles import Propagated, Work, WorkTable
+from vbench.core.roles import Work, WorkTable
 
-from .lk import carried
-
-Grey = NDArray[np.uint8]
+from .inner_points import Grey, InnerPoints, carried
 
 
 class Preset(NamedTuple):
@@ -41,7 +39,7 @@ LEAST_PX = 64
 GRID = 9
 
 
-class DenseFlow:
+class DenseFlow(InnerPoints):
     """The propagator; flow from frame to frame, computed once for all objects.
 
     Belief is how grey values in the box correlate with those in the box before.
@@ -56,53 +54,32 @@ class DenseFlow:
     ) -> None:
         if not 2 * LEAST_PX <= side <= 4096:
             raise VBenchError(f"dis[side={side}]: give {2 * LEAST_PX} to 4096 px")
+        super().__init__(GRID)
         self.preset, self.side = preset, side
         self.shape = side * 9 // 16, side
         create: Any = getattr(cv2, "DISOpticalFlow_create")  # noqa: B009  (not in cv2's stubs)
         self.flow = create(PRESETS[preset].constant)
-        places = np.linspace(0.1, 0.9, GRID)
-        self.places = np.stack(np.meshgrid(places, places), axis=-1).reshape(-1, 2)
 
-    def anchor(self, frame: Image, boxes: Boxes) -> None:
-        """Take `boxes` (n, 4) of this frame."""
-        self.boxes = np.array(boxes, dtype=np.float64)
-        self.grey = self._small(frame)
+    def grey_of(self, frame: Image) -> Grey:
+        """The frame without its colours, its longer side `side` px."""
+        height, width = frame.shape[:2]
+        ratio = self.side / max(width, height)
+        size = max(round(width * ratio), LEAST_PX), max(round(height * ratio), LEAST_PX)
+        small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+        grey: Grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+        self.shape = size[1], size[0]
+        return grey
 
-    def propagate(self, frame: Image) -> Propagated:
-        """Carry every box by the flow inside it; belief is NaN for absent ones."""
-        before, self.grey = self.grey, self._small(frame)
-        present = is_present(self.boxes)
-        belief = np.full(len(self.boxes), np.nan)
-        if present.any():
-            boxes = self.boxes[present]
-            points = boxes[:, None, :2] + self.places * boxes[:, None, 2:]
-            flow = self.flow.calc(before, self.grey, None)
-            there, inside = along(flow, points, (frame.shape[1], frame.shape[0]))
-            found = carried(boxes, points, there, inside)
-            scale = np.array(before.shape[::-1]) / frame.shape[1::-1]
-            seen = found[:, None, :2] + self.places * found[:, None, 2:]
-            self.boxes[present] = found
-            belief[present] = likeness(
-                values_at(before, points * scale), values_at(self.grey, seen * scale)
-            )
-        return Propagated(self.boxes.copy(), belief)
-
-    def seat(self, boxes: Boxes) -> None:
-        """Carry `boxes` (n, 4) next; absent rows leave things as they are."""
-        self.boxes = np.where(is_present(boxes)[:, None], boxes, self.boxes)
-
-    joins = True
-
-    def join(self, frame: Image, boxes: Boxes) -> None:
-        """Take `boxes` (n, 4) of the last frame as well."""
-        if len(getattr(self, "boxes", ())):
-            self.boxes = np.concatenate([self.boxes, boxes])
-        else:
-            self.anchor(frame, boxes)
-
-    def keep(self, kept: Bools) -> None:
-        """Drop the others."""
-        self.boxes = self.boxes[kept]
+    def follow(
+        self, before: Grey, after: Grey, boxes: Boxes, size: tuple[int, int]
+    ) -> tuple[Boxes, Floats]:
+        """Boxes carried by the flow inside them, and how alike they look after it."""
+        points = self.points_in(boxes)
+        there, inside = along(self.flow.calc(before, after, None), points, size)
+        found = carried(boxes, points, there, inside)
+        scale = np.array(before.shape[::-1]) / size
+        seen = values_at(after, self.points_in(found) * scale)
+        return found, likeness(values_at(before, points * scale), seen)
 
     def work(self) -> WorkTable:
         """All iterations of all patches: their pixels between pixels (4) and the mismatch (2).
@@ -119,15 +96,6 @@ class DenseFlow:
             "anchor": [Work("nothing", macs=0.0, uncounted=("resizing",))],
             "propagate": [Work("dense flow", macs=macs, uncounted=left_out)],
         }
-
-    def _small(self, frame: Image) -> Grey:
-        height, width = frame.shape[:2]
-        ratio = self.side / max(width, height)
-        size = max(round(width * ratio), LEAST_PX), max(round(height * ratio), LEAST_PX)
-        small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-        grey: Grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-        self.shape = size[1], size[0]
-        return grey
 
 
 def along(

@@ -22,9 +22,9 @@ from vbench.nn.rfcn import SHORT_PX, image_size, prepared
 from vbench.nn.state import seeded
 
 from .dis import GRID, likeness, values_at
+from .inner_points import inner_places
 
-_SIDE = np.linspace(0.1, 0.9, GRID)
-PLACES = np.stack(np.meshgrid(_SIDE, _SIDE), axis=-1).reshape(-1, 2)
+PLACES = inner_places(GRID)
 
 
 class Flow:

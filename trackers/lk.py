@@ -13,19 +13,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vbench.core.boxes import Bools, Boxes, Floats, Image, centres, from_centres, is_present
+from vbench.core.boxes import Boxes, Floats, Image
 from vbench.core.errors import VBenchError
-from vbench.core.roles import Propagated, Work, WorkTable
+from vbench.core.roles import Work, WorkTable
 
-Grey = NDArray[np.uint8]
-# Outermost points stand this share of the box from its border.
-RIM_SHARE = 0.1
+from .inner_points import Grey, InnerPoints, carried
+
 LEVELS = 3
 ITERATIONS = 10
 FARTHEST_PX = float(1 << 15)
 
 
-class LucasKanade:
+class LucasKanade(InnerPoints):
     """The propagator, all points of all objects in one call; it follows from frame to frame.
 
     Belief is the share of an object's points that come back.
@@ -42,44 +41,21 @@ class LucasKanade:
                 f"lk[grid={grid},window={window},error_px={error_px:g}]: give a grid of 2 to 30, "
                 "a window of 3 to 99 px and an error above 0"
             )
+        super().__init__(grid)
         self.grid, self.window, self.error_px = grid, window, error_px
-        places = np.linspace(RIM_SHARE, 1 - RIM_SHARE, grid)
-        self.places = np.stack(np.meshgrid(places, places), axis=-1).reshape(-1, 2)
 
-    def anchor(self, frame: Image, boxes: Boxes) -> None:
-        """Take `boxes` (n, 4) of this frame."""
-        self.boxes = np.array(boxes, dtype=np.float64)
-        self.grey = _grey(frame)
+    def grey_of(self, frame: Image) -> Grey:
+        """The frame without its colours."""
+        grey: Grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+        return grey
 
-    def propagate(self, frame: Image) -> Propagated:
-        """Follow every box from the last frame; belief is NaN for absent ones."""
-        before, self.grey = self.grey, _grey(frame)
-        present = is_present(self.boxes)
-        belief = np.full(len(self.boxes), np.nan)
-        if present.any():
-            boxes = self.boxes[present]
-            points = boxes[:, None, :2] + self.places * boxes[:, None, 2:]
-            found, good = self._followed(before, self.grey, points)
-            self.boxes[present] = carried(boxes, points, found, good)
-            belief[present] = good.mean(axis=1)
-        return Propagated(self.boxes.copy(), belief)
-
-    def seat(self, boxes: Boxes) -> None:
-        """Follow from `boxes` (n, 4) next; absent rows leave things as they are."""
-        self.boxes = np.where(is_present(boxes)[:, None], boxes, self.boxes)
-
-    joins = True
-
-    def join(self, frame: Image, boxes: Boxes) -> None:
-        """Take `boxes` (n, 4) of the last frame as well."""
-        if len(getattr(self, "boxes", ())):
-            self.boxes = np.concatenate([self.boxes, boxes])
-        else:
-            self.anchor(frame, boxes)
-
-    def keep(self, kept: Bools) -> None:
-        """Drop the others."""
-        self.boxes = self.boxes[kept]
+    def follow(
+        self, before: Grey, after: Grey, boxes: Boxes, size: tuple[int, int]
+    ) -> tuple[Boxes, Floats]:
+        """Boxes after the points that come back; belief is the share that does."""
+        points = self.points_in(boxes)
+        found, good = self._followed(before, after, points)
+        return carried(boxes, points, found, good), good.mean(axis=1)
 
     def work(self) -> WorkTable:
         """Both ways, with all iterations, on all levels: products for each pixel of a window.
@@ -112,35 +88,3 @@ class LucasKanade:
         good &= np.isfinite(there.reshape(-1, 2)).all(axis=1)
         found = np.where(good[:, None], there.reshape(-1, 2), start.reshape(-1, 2))
         return found.reshape(points.shape).astype(np.float64), good.reshape(points.shape[:2])
-
-
-def _grey(frame: Image) -> Grey:
-    grey: Grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-    return grey
-
-
-def carried(boxes: Boxes, points: Floats, found: Floats, good: NDArray[np.bool_]) -> Boxes:
-    """Boxes (n, 4) after the median step and the median change of scale of their good points.
-
-    Distances are those of each point to its mirror image in the grid. Objects without good points
-    stay where they are, without good pairs they keep their size.
-    """
-    step = _median(found - points, good)
-    pairs = good & good[:, ::-1]
-    old = np.linalg.norm(points - points[:, ::-1], axis=2)
-    new = np.linalg.norm(found - found[:, ::-1], axis=2)
-    pairs &= old > 0
-    ratio = np.divide(new, old, out=np.ones_like(new), where=old > 0)
-    scale = np.exp(_median(np.log(np.maximum(ratio, 1e-3))[..., None], pairs))
-    return from_centres(centres(boxes) + step, boxes[:, 2:] * scale)
-
-
-def _median(values: Floats, good: NDArray[np.bool_]) -> Floats:
-    """Median over the good ones of (n, p, d), 0 where there are none, shape (n, d)."""
-    ranked = np.sort(np.where(good[..., None], values, np.inf), axis=1)
-    count = good.sum(axis=1)
-    low, high = np.maximum(count - 1, 0) // 2, count // 2
-    rows = np.arange(len(values))
-    high = np.minimum(high, values.shape[1] - 1)
-    middle = (ranked[rows, low] + ranked[rows, high]) / 2
-    return np.where(count[:, None] > 0, middle, 0.0)

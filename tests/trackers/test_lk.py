@@ -6,7 +6,8 @@ import pytest
 
 from vbench.core.errors import VBenchError
 from vbench.trackers.dis import DenseFlow, along
-from vbench.trackers.lk import LucasKanade, carried
+from vbench.trackers.inner_points import carried
+from vbench.trackers.lk import LucasKanade
 
 SIZE = (320, 240)
 BOXES = np.array([[80.0, 60, 60, 50], [180.0, 120, 50, 60]])
