@@ -17,8 +17,8 @@ from vbench.cli.app import invoke
 DOCS = Path(__file__).parents[2] / "docs"
 INTERVALS = "1,2,3,4,5,7,10,15,20,30"
 PROPAGATORS = ("patchnet", "kcf", "dummy", "full-template")
-# R-FCN as stated: MACs by Mao et al., PatchNet, Table 1; 10.1 frames a second, on a GPU, by Jiang et
-# al., LSTS, 2020. The others run here.
+# R-FCN as stated: MACs by Mao et al., PatchNet, Table 1; 10.1 frames a second on a GPU by Jiang
+# et al., LSTS, 2020. The others run here.
 SETTINGS = """
 weights = ["{data}/weights"]
 [data]
