@@ -174,7 +174,9 @@ def stop_told(bench: Bench, fixed: Row, stopped: Row) -> list[str]:
     before, after = (bench.iterations(row.method) for row in (fixed, stopped))
     ratios = ratio_interval(before, after)
     lost = differences(stopped.scores, fixed.scores)["success_auc"]
-    clear = "the interval leaves out 0" if lost.clear else "the interval holds 0"
+    clear = "no difference can be told"
+    if lost.clear:
+        clear = "stopping " + ("costs something" if lost.interval.hi < 0 else "is better")
     return [
         "## Updates that stop",
         "",
@@ -270,7 +272,9 @@ def measured(fit: Fit) -> tuple[list[Row], list[str]]:
     rows = [bench.run(method, str(fit.steps), f"{learner(method)}={path}") for method in fit.runs]
     if fit.unfitted:
         drawn = Bench("synth-sot", f"drawn-{fit.name}").run(fit.runs[0], "0", "random")
-        rows.insert(0, drawn)
+        gain = differences(rows[0].scores, drawn.scores)["success_auc"]
+        told = f"What `{fit.name}` learnt: {spelled(gain.interval, True)} of success over the same"
+        return [drawn, *rows], [f"{told} network as drawn, paired.", ""]
     if fit.name != "fdn":
         return rows, []
     stopped = bench.run(FDN.format(chosen_stop(weights)), str(fit.steps), weights)
