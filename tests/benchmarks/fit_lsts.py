@@ -201,12 +201,16 @@ class OneLook(nn.Module):
         found: Tensor = self.known["low"]
         return found
 
-    def forward(self, image: Tensor) -> Tensor:
-        """All features."""
+    def high(self, low: Tensor) -> Tensor:
+        """All features, from the low ones of the frame."""
         if "high" not in self.known:
-            self.known["high"] = self.trunk.high(self.low(image))
+            self.known["high"] = self.trunk.high(low)
         found: Tensor = self.known["high"]
         return found
+
+    def forward(self, image: Tensor) -> Tensor:
+        """All features."""
+        return self.high(self.low(image))
 
 
 def answers(detectors: Mapping[str, Any], clip: Clip, look: OneLook) -> dict[str, list[Detections]]:
