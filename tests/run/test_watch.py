@@ -136,6 +136,7 @@ def test_of_repeats_the_middle_one_is_stored(tmp_path, monkeypatch):
     repeats.time_again(order, folder, lambda *_: None, 3)
     record = folder.read().methods["hold"]
     after = folder.trace(record, clip.name)
+    assert before is not None and after is not None
     assert record.repeats_ms == pytest.approx([2, 3, 4])
     assert np.array_equal(after.seconds, np.full(len(after), 3e-3))
     assert np.array_equal(after.boxes, before.boxes)
