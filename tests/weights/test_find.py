@@ -229,3 +229,16 @@ def test_an_unknown_name_is_told(monkeypatch):
     monkeypatch.undo()
     with pytest.raises(UnknownName, match="did you mean"):
         find("patchnett", [])
+
+
+def test_one_fitted_file_stands_for_several_onnx_files(tmp_path, monkeypatch) -> None:
+    pair = Release("pair", "Pair", (published("a.pth", ONE), published("b.pth", HEAD)))
+    monkeypatch.setattr(finding, "registry", lambda: KNOWN | {"pair": pair})
+    own, onnx = put(tmp_path / "own.pt", b"fitted"), put(tmp_path / "own.onnx", b"exported")
+    found = WeightsFinder(named={"two": own}).weights_for("two")
+    assert found is not None
+    assert found.files == {"own.pt": own}
+    # Of two torch files neither can be left out.
+    for name, path in (("two", onnx), ("pair", own)):
+        with pytest.raises(VBenchError, match="consists of several files"):
+            WeightsFinder(named={name: path}).weights_for(name)
