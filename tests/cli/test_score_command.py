@@ -1,6 +1,8 @@
 """`vbench score`, `explain`, `import`, `export` on a small suite in OTB's layout."""
 
 import json
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -44,6 +46,18 @@ def score(capsys, path, *options):
 
 def by_name(ran):
     return {result["name"]: result for result in ran.json["results"]}
+
+
+def test_a_process_of_its_own_says_the_same(world, capsys):
+    """Where torch is not loaded, trackers are shared among forked processes."""
+    code = "from vbench.cli.app import main; main()"
+    asked = ["score", "raw", "--suite", "otb2015", "--annotations", "anno"]
+    asked += ["--json", "--allow-partial", "--by", "clip"]
+    done = subprocess.run([sys.executable, "-c", code, *asked], capture_output=True, check=False)
+    assert done.returncode == 1
+    ran = score(capsys, "raw", "--json", "--allow-partial", "--by", "clip")
+    assert [result["name"] for result in ran.json["results"]] == ["good", "near"]
+    assert json.loads(done.stdout) == ran.json
 
 
 def test_means_need_allow_partial_where_the_suite_is_not_whole(world, capsys):

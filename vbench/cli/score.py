@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vbench.cli.differences import against_as_json, show_compared
 from vbench.core.errors import UnknownName, VBenchError
 
 if TYPE_CHECKING:
@@ -88,6 +87,8 @@ def score(
     else:
         console = tables()
         _show(console, opened, found)
+        from vbench.cli.differences import show_compared
+
         show_compared(console, against, compared, ("success_auc", "precision_20px", "ao"))
         if by is not None:
             _show_rows(console, found, by)
@@ -184,6 +185,8 @@ def _as_json(
             }
         elif by == "clip":
             entry["by_clip"] = scores.per_clip()
+        from vbench.cli.differences import against_as_json
+
         entry |= against_as_json(compared.get(scores.name))
         results.append(entry)
     profile = found[0].rules.name

@@ -27,6 +27,21 @@ class Truths:
         self.clips = clips
         self.sizes = sizes
         self.lengths: Ints = np.array([len(clip) for clip in clips], dtype=np.int64)
+        self._absent: dict[tuple[Valid, float, float], Bools] = {}
+        self._first_cells: dict[int, Ints] = {}
+
+    def absent(self, rule: Valid, rules: Rules) -> Bools:
+        """Which frames have no target by a rule of validity (n,), found out once."""
+        key = rule, rules.origin_px, rules.centre_origin_px
+        if key not in self._absent:
+            self._absent[key] = ~valid(self.columns, rule, rules)
+        return self._absent[key]
+
+    def first_cells(self, bins: int) -> Ints:
+        """Where each frame's clip begins in a table of `bins` columns laid end to end (n,)."""
+        if bins not in self._first_cells:
+            self._first_cells[bins] = self.clip * bins
+        return self._first_cells[bins]
 
     @cached_property
     def columns(self) -> Floats:
@@ -146,8 +161,8 @@ def frame_values(
         result[:, starts] = truth[:, starts]
     overlap = overlaps(*_cut(truths, result)) if rules.bounded else overlaps(truth, result)
     error, normalised = _errors(truth, result, rules)
-    target = ~valid(truth, rules.valid_success, rules)
-    centre = ~valid(truth, rules.valid_precision, rules)
+    target = truths.absent(rules.valid_success, rules)
+    centre = truths.absent(rules.valid_precision, rules)
     overlap[target] = -1.0
     error[centre] = -1.0 if rules.invalid_precision == "hit" else np.inf
     normalised[centre] = -1.0 if rules.invalid_normalised == "hit" else np.inf
@@ -354,8 +369,7 @@ def _error_curves(
 
 def _histogram(rank: Ints, counts: Bools | None, values: FrameValues, bins: int) -> Ints:
     """Frames by clip and rank (clips, bins + 1)."""
-    cells = values.truths.clip * (bins + 1)
-    cells += rank
+    cells = values.truths.first_cells(bins + 1) + rank
     if counts is not None:
         cells = cells[counts]
     clips = len(values.truths.lengths)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +12,7 @@ from vbench.core.errors import NotReady, VBenchError
 from vbench.core.suite import Suite
 from vbench.metrics.profiles import Rules
 from vbench.metrics.suite_score import Placed, Remark, Result, Scorer, Scores
+from vbench.run.forks import can_fork, forked_map
 from vbench.store.raw_layout import ClipNames, RawTracker, find_trackers
 from vbench.store.raw_quirks import PlacedResults, place
 from vbench.store.raw_results import read_tracker
@@ -46,7 +46,7 @@ def read_path(path: Path, suite: Suite, repair: bool = False) -> list[ResultFile
     Raises:
         VBenchError: nothing there is named for a clip of the suite.
     """
-    return _each(path, suite, repair, lambda files: files)
+    return _threaded(*_each(path, suite, repair, lambda files: files))
 
 
 def score_path(
@@ -72,7 +72,11 @@ def score_path(
         _ = found.intervals
         return found
 
-    return _each(path, suite, repair, scores_of)
+    # Scores are small; boxes, which `read_path` returns, would take longer to hand over.
+    if can_fork():
+        trackers, work = _each(path, suite, repair, scores_of)
+        return forked_map(work, trackers, _workers(), [*suite.clips, scorer.rules])
+    return _threaded(*_each(path, suite, repair, scores_of))
 
 
 def check_scorable(suite: Suite) -> None:
@@ -114,17 +118,30 @@ def scored(scorer: Scorer, files: ResultFiles, allow_partial: bool = False) -> S
     return scores
 
 
-def _each(path: Path, suite: Suite, repair: bool, use: Callable[[ResultFiles], T]) -> list[T]:
+def _each(
+    path: Path, suite: Suite, repair: bool, use: Callable[[ResultFiles], T]
+) -> tuple[list[RawTracker], Callable[[RawTracker], T]]:
+    """The trackers under `path`, and what is done with each."""
     names = ClipNames(clip.name for clip in suite.clips)
-    trackers = find_trackers(path, [clip.name for clip in suite.clips])
 
     def work(tracker: RawTracker) -> T:
         return use(_files(tracker, names, suite, repair))
 
+    return find_trackers(path, [clip.name for clip in suite.clips]), work
+
+
+def _threaded(trackers: Sequence[RawTracker], work: Callable[[RawTracker], T]) -> list[T]:
     if len(trackers) == 1:
         return [work(trackers[0])]
-    with ThreadPoolExecutor(min(WORKERS, os.cpu_count() or 1)) as pool:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(_workers()) as pool:
         return list(pool.map(work, trackers))
+
+
+def _workers() -> int:
+    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
+    return min(WORKERS, len(usable) or os.cpu_count() or 1)
 
 
 def _files(tracker: RawTracker, names: ClipNames, suite: Suite, repair: bool) -> ResultFiles:

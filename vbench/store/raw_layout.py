@@ -173,19 +173,23 @@ def read_bytes(file: RawFile) -> bytes:
     Raises:
         ValueError: it cannot be read or is too large for a result; says why.
     """
-    import zipfile
-
     try:
-        if file.member:
-            with zipfile.ZipFile(file.path) as packed, packed.open(file.member) as member:
-                content = member.read(MOST_BYTES + 1)
-        else:
-            content = _read(file.path)
-    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+        content = _read_member(file) if file.member else _read(file.path)
+    except (OSError, RuntimeError, EOFError) as error:
         raise ValueError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
     if len(content) > MOST_BYTES:
         raise ValueError(f"larger than {MOST_BYTES >> 20} MiB: no result of one clip")
     return content
+
+
+def _read_member(file: RawFile) -> bytes:
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(file.path) as packed, packed.open(file.member) as member:
+            return member.read(MOST_BYTES + 1)
+    except zipfile.BadZipFile as error:
+        raise OSError(str(error)) from None
 
 
 def _read(path: str) -> bytes:
