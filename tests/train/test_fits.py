@@ -43,7 +43,7 @@ PLANS = {
 }
 # Read on the training split's clips of HIDING by the rule of tests/benchmarks/fit_trackers.py.
 STOP = "0.15"
-# Three clips tell no smaller loss from chance; docs/fits.md has the interval over all clips.
+# Bounds what stopping may cost on three clips; that it costs something is told in docs/fits.md.
 LOST = 0.05
 
 
@@ -112,7 +112,7 @@ def test_siamrpn_follows_more_of_all_clips_than_holding_still(fitted) -> None:
 
 
 def test_updates_that_stop_when_enough_take_half_the_iterations(fitted) -> None:
-    """FDN, sec. 3.4: fewer iterations, and the target is followed as well."""
+    """FDN, sec. 3.4: half the iterations, and the target is still followed."""
     fixed, stopped = (followed("fdn", fitted("fdn"), HIDING, stop=s) for s in ("none", STOP))
     assert all(one.overlap > one.held + MARGIN for one in stopped.values()), stopped
     spent, saved = (sum(one.iterations for one in run.values()) for run in (fixed, stopped))
