@@ -1,6 +1,8 @@
 """Fixtures that every room's tests share."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,3 +21,21 @@ def real_data() -> Path:
     if not path.is_dir():
         pytest.skip(f"VBENCH_TEST_DATA={folder} is not a folder")
     return path
+
+
+@pytest.fixture(autouse=True)
+def settings_of_nobody_else(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A catalogue without entries of other tests' settings; their modules may share a name."""
+    from vbench import catalogue
+
+    clear, paths = catalogue.table.cache_clear, list(sys.path)
+    for own in catalogue._own.values():
+        own.clear()
+    clear()
+    yield
+    clear()
+    sys.path[:] = paths
+    folder = str(tmp_path_factory.getbasetemp())
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(folder):
+            del sys.modules[name]

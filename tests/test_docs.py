@@ -21,7 +21,6 @@ from pathlib import Path
 
 import pytest
 
-from vbench import catalogue
 from vbench.cli.app import invoke
 from vbench.cli.reference import commands, parts_of_help, reference
 
@@ -65,23 +64,14 @@ def lines_of(text: str) -> list[str]:
 
 
 @pytest.fixture
-def folder(monkeypatch, tmp_path) -> Iterator[Path]:
+def folder(monkeypatch, tmp_path) -> Path:
     """An empty folder without settings, environment or cache of the user."""
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("VBENCH_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr(catalogue, "_own", {kind: {} for kind in catalogue.TABLES})
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    catalogue.table.cache_clear()
-    modules = set(sys.modules)
-    yield tmp_path
-    catalogue.table.cache_clear()
-    for name in set(sys.modules) - modules:
-        origin = getattr(sys.modules[name], "__file__", None) or ""
-        if origin.startswith(str(tmp_path)):
-            del sys.modules[name]
+    return tmp_path
 
 
 def run_line(line: str, less: Mapping[str, list[str]] = LESS) -> tuple[int, str]:
