@@ -133,11 +133,15 @@ def test_of_repeats_the_middle_one_is_stored(tmp_path, monkeypatch):
     bench.run(order, folder, lambda *_: None)
     record, clip = folder.read().methods["hold"], suite.clips[0]
     before = folder.trace(record, clip.name)
+    manifest = folder.read()
+    manifest.methods["hold"].devices.append("another device (0)")
+    folder.write(manifest)
     repeats.time_again(order, folder, lambda *_: None, 3)
     record = folder.read().methods["hold"]
     after = folder.trace(record, clip.name)
     assert before is not None and after is not None
     assert record.repeats_ms == pytest.approx([2, 3, 4])
+    assert record.devices == [device_label(manifest.machine)]
     assert np.array_equal(after.seconds, np.full(len(after), 3e-3))
     assert np.array_equal(after.boxes, before.boxes)
 

@@ -11,6 +11,7 @@ import numpy as np
 from vbench.core.boxes import Floats
 from vbench.core.clip import Clip
 from vbench.core.trace import Trace
+from vbench.cost.device import device_label
 from vbench.cost.latency import interleaved
 from vbench.cost.load import LoadWatch
 from vbench.run.bench import Listener, Order, set_threads, timed_clip
@@ -53,6 +54,8 @@ def time_again(
         for name, by_clip in seconds.items():
             record = manifest.methods[name]
             record.repeats_ms = [median_ms(turn) for turn in zip(*by_clip, strict=True)]
+            # Every stored second is of this machine now, whatever the run began on.
+            record.devices = [device_label(manifest.machine)]
             record.foreign_cores = round(foreign, 3) if math.isfinite(foreign) else None
         folder.write(manifest)
 
