@@ -45,7 +45,12 @@ def test_a_process_that_dies_is_made_up_for():
 
 def test_an_error_is_raised_as_without_processes(monkeypatch):
     started, fork = [], os.fork
-    monkeypatch.setattr(os, "fork", lambda: started.append(fork()) or started[-1])
+
+    def forked():
+        started.append(fork())
+        return started[-1]
+
+    monkeypatch.setattr(os, "fork", forked)
 
     def work(x):
         if x == 1:
