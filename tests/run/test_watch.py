@@ -8,6 +8,7 @@ import pytest
 
 from tests.cli.commands import vbench
 from vbench.catalogue import open_suite
+from vbench.core.trace import POST_SECONDS
 from vbench.cost.device import device_label
 from vbench.cost.energy import EnergyWatch
 from vbench.cost.load import Load, LoadWatch
@@ -126,7 +127,8 @@ def test_of_repeats_the_middle_one_is_stored(tmp_path, monkeypatch):
 
     def as_slow_as_said(composed, clip, order, *more):
         trace, each = real(composed, clip, order, *more), next(cost)
-        return replace(trace, seconds=np.full(len(trace), each))
+        seconds = np.full(len(trace), each)
+        return replace(trace, seconds=seconds, extras={POST_SECONDS: seconds / 2})
 
     monkeypatch.setattr(bench, "timed_clip", as_slow_as_said)
     monkeypatch.setattr(repeats, "timed_clip", as_slow_as_said)
@@ -143,6 +145,7 @@ def test_of_repeats_the_middle_one_is_stored(tmp_path, monkeypatch):
     assert record.repeats_ms == pytest.approx([2, 3, 4])
     assert record.devices == [device_label(manifest.machine)]
     assert np.array_equal(after.seconds, np.full(len(after), 3e-3))
+    assert np.array_equal(after.post_seconds, after.seconds / 2)
     assert np.array_equal(after.boxes, before.boxes)
 
 
@@ -153,6 +156,14 @@ def test_methods_are_timed_again_in_turns(alone_run, capsys):
         assert len(record["repeats_ms"]) == 3
         assert all(ms > 0 for ms in record["repeats_ms"])
     assert said["methods"]["hold"]["repeats_ms"][0] < said["methods"]["kcf"]["repeats_ms"][0]
+
+
+@pytest.mark.parametrize("asked", [["--repeats", 0], ["--repeats", 2, "--no-timing"]])
+def test_repeats_that_time_nothing_are_refused(asked, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    ran = vbench(capsys, "run", "--methods", "hold", "--limit", 1, *asked)
+    assert (ran.code, list(tmp_path.iterdir())) == (2, [])
+    assert f"--repeats {asked[1]}" in ran.one_line()
 
 
 @pytest.fixture

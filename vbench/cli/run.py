@@ -125,6 +125,8 @@ def run(
         stored=_stored(seconds_of, ran_as, alone=not (isolate or pool)),
     )  # fmt: skip
     check_order(order, request.finder.weights_for)
+    if repeats < 1 or (repeats > 1 and not timing):
+        raise VBenchError(f"--repeats {repeats}: give 1 or more, and no --no-timing beside it")
     console = messages()
     for name, why in chosen.problems.items():
         console.print(f"clip {name} left out: {why}", style="yellow")

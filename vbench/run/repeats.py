@@ -10,7 +10,7 @@ import numpy as np
 
 from vbench.core.boxes import Floats
 from vbench.core.clip import Clip
-from vbench.core.trace import Trace
+from vbench.core.trace import POST_SECONDS, Trace
 from vbench.cost.device import device_label
 from vbench.cost.latency import interleaved
 from vbench.cost.load import LoadWatch
@@ -95,11 +95,13 @@ def _total(trace: Trace) -> float:
 
 def _timed_as(stored: Trace, timed: Trace) -> Trace:
     """The stored answers with the seconds of another run of the same clip."""
+    posts = {name: timed.extras[name] for name in (POST_SECONDS,) if name in timed.extras}
     return replace(
         stored,
         seconds=timed.seconds,
         cheap_seconds=timed.cheap_seconds,
         decode_seconds=timed.decode_seconds,
+        extras={**stored.extras, **posts},
     )
 
 
