@@ -37,6 +37,8 @@ class Kalman:
         match: least IoU of a keyframe's box with the place where an object was expected.
     """
 
+    blind = True
+
     def __init__(self, match: float = 0.3) -> None:
         self.match = match
         self.state = _State.first_seen(np.zeros((0, 4)))

@@ -1,5 +1,7 @@
 """Objects of many keyframes carried together: byte for byte, and second for second, as alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.contract.models import BOX, built, frame, plain_names
 from tests.run.scripted import Carrier, Sightings, clip
+from vbench import catalogue
 from vbench.core.policy import Decay, Every, Fixed, FixedMiddle, Online
 from vbench.core.roles import Joining, Placed, Propagated
 from vbench.core.trace import Kind
@@ -78,7 +81,7 @@ def together(policies):
     for policy in policies:
         stepper = DetectorStepper(Slow(clock), drifter)
         stepper = replaying(stepper, record, carried, clock.now)
-        known = answered_unseen(policies, policy, stepper, clip(N), record)
+        known = answered_unseen(policies, policy, stepper, clip(N), record, carried)
         assert isinstance(known.frames, Unseen)
         trace = run(stepper, policy, clock, known)
         made.append(with_seconds_of(record, trace, stepper.propagator))
@@ -124,7 +127,7 @@ def test_policies_whose_keyframes_are_not_known_see_the_frames(policy) -> None:
     clock, record = FakeClock(0), recorded()
     stepper = replaying(DetectorStepper(Slow(clock), Drifter(clock)), record, Carried(), clock.now)
     of = clip(N)
-    assert answered_unseen([policy], policy, stepper, of, record) is of
+    assert answered_unseen([policy], policy, stepper, of, record, Carried()) is of
 
 
 def test_a_propagator_that_cannot_join_and_a_full_memory_see_the_frames() -> None:
@@ -134,7 +137,7 @@ def test_a_propagator_that_cannot_join_and_a_full_memory_see_the_frames() -> Non
         (Drifter(clock), Carried(limit=5)),
     ):
         stepper = replaying(DetectorStepper(Slow(clock), propagator), record, carried, clock.now)
-        assert answered_unseen([Fixed(4)], Fixed(4), stepper, of, record) is of
+        assert answered_unseen([Fixed(4)], Fixed(4), stepper, of, record, carried) is of
 
 
 @pytest.fixture(scope="module", params=plain_names("propagators"))
@@ -171,3 +174,36 @@ def test_objects_that_join_later_go_where_they_would_go_alone(propagator) -> Non
         assert found[1][part].tobytes() == both.tobytes()
         both = np.concatenate([early[2][part], late[1][part]])
         assert found[2][part].tobytes() == both[kept].tobytes()
+
+
+def blind_ones() -> list[str]:
+    """Propagators that say that they never look at pixels."""
+    names = plain_names("propagators")
+    return [name for name in names if getattr(catalogue.load("propagators", name), "blind", False)]
+
+
+def test_a_constant_velocity_is_blind() -> None:
+    assert blind_ones() == ["kalman"]
+
+
+@pytest.mark.parametrize("policy", [Fixed(3), Online(0.5, 4), Decay(4, 0.5)], ids=str)
+def test_blind_propagators_answer_alike_without_pixels(policy) -> None:
+    """On frames that differ and on black ones, byte for byte."""
+    for name in blind_ones():
+        record, carried, seen = recorded(), Carried(), clip(N)
+        stepper = DetectorStepper(Sightings(COUNTS), built("propagators", name))
+        stepper = replaying(stepper, record, carried)
+        unseen = answered_unseen([policy], policy, stepper, seen, record, carried)
+        assert isinstance(unseen.frames, Unseen)
+        made = [run_clip(stepper, policy, of, FakeClock(0).now) for of in (seen, unseen)]
+        for column in ("boxes", "belief", "kind", "scores"):
+            assert getattr(made[0], column).tobytes() == getattr(made[1], column).tobytes()
+
+
+def test_frames_of_several_sizes_are_looked_at() -> None:
+    record, carried, whole = recorded(), Carried(), clip(N)
+    stepper = DetectorStepper(Sightings(COUNTS), built("propagators", "kalman"))
+    stepper = replaying(stepper, record, carried)
+    frames = [whole.frames[index] for index in range(N)]
+    of = replace(whole, frames=[*frames[:-1], frames[0][:-1]])
+    assert answered_unseen([Fixed(3)], Fixed(3), stepper, of, record, carried) is of

@@ -136,6 +136,16 @@ class Joining(Protocol):
 
 
 @runtime_checkable
+class Blind(Protocol):
+    """A propagator that never looks at the pixels of a frame, only at its size."""
+
+    @property
+    def blind(self) -> bool:
+        """Whether that is so with its parameters."""
+        ...
+
+
+@runtime_checkable
 class Seated(Protocol):
     """A propagator that can be told where to search next (the base model's own state)."""
 

@@ -234,8 +234,10 @@ def timed_clip(
     now = synchronised(order.device).now
     stepper = composed.stepper
     if base is not None and isinstance(stepper, DetectorStepper):
-        stepper = replaying(stepper, base, order.carried.of(composed.carrier), now)
-        clip = answered_unseen(order.policies_of(composed), composed.policy, stepper, clip, base)
+        carried = order.carried.of(composed.carrier)
+        stepper = replaying(stepper, base, carried, now)
+        policies = order.policies_of(composed)
+        clip = answered_unseen(policies, composed.policy, stepper, clip, base, carried)
     if order.protocol in RESTARTS:
         seconds = order.stored.seconds(composed.name, clip) if order.stored else None
         return run_restarted(

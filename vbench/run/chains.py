@@ -16,9 +16,9 @@ import numpy as np
 from vbench.core.boxes import Boxes, Floats, Image, Ints
 from vbench.core.clip import Clip
 from vbench.core.policy import Decay, Fixed, Policy
-from vbench.core.roles import Joining, Propagated, TrackPost
+from vbench.core.roles import Blind, Joining, Propagated, TrackPost
 from vbench.core.trace import Trace
-from vbench.run.replay import Recalling
+from vbench.run.replay import Carried, Recalling
 from vbench.run.stepper import DetectorStepper
 
 Now = Callable[[], float]
@@ -40,15 +40,23 @@ class Unseen:
 
 
 def answered_unseen(
-    policies: Sequence[Policy], own: Policy, stepper: DetectorStepper, clip: Clip, record: Trace
+    policies: Sequence[Policy],
+    own: Policy,
+    stepper: DetectorStepper,
+    clip: Clip,
+    record: Trace,
+    carried: Carried,
 ) -> Clip:
     """Return the clip without its pixels, once all that `own` asks of a propagator is known.
 
     `stepper` replays `record`; what is not known yet is carried now, for all `policies`. The clip
     comes back as it is where that cannot be: the keyframes of `own` are not known beforehand, or
-    the propagator does not carry the objects of several keyframes at once.
+    the propagator does not carry the objects of several keyframes at once. One that is blind needs
+    no pixels at all.
     """
     recalling = stepper.propagator
+    if isinstance(recalling, Blind) and recalling.blind and _even(clip, carried):
+        return _without_pixels(clip)
     if not isinstance(recalling, Recalling) or not _scheduled(own):
         return clip
     inner = recalling.propagator
@@ -61,7 +69,7 @@ def answered_unseen(
         boxes = [record.boxes[rows][kept[rows]] for rows in record.frame_slices()]
         if not carry_together(recalling, inner, clip, boxes, last):
             return clip
-    return replace(clip, frames=Unseen(len(clip), clip.size), known_size=clip.size)
+    return _without_pixels(clip)
 
 
 def last_frames(policies: Sequence[Policy], frames: int) -> Ints:
@@ -93,6 +101,7 @@ def carry_together(
         together.move(index, frame)
         if last[index] >= 0:
             together.begin(index, frame, boxes[index], int(last[index]))
+    carried.even.add(clip.name)
     for key, seconds in together.anchored.items():
         carried.anchors[clip.name, key] = seconds
     for key, index, found, seconds in together.answers():
@@ -186,6 +195,19 @@ def shares(calls: Sequence[_Call]) -> tuple[float, float]:
         if slope <= 0:
             return 1.0, 0.0
     return 0.0, 1.0
+
+
+def _without_pixels(clip: Clip) -> Clip:
+    return replace(clip, frames=Unseen(len(clip), clip.size), known_size=clip.size)
+
+
+def _even(clip: Clip, carried: Carried) -> bool:
+    """Whether all frames are of one size; they are looked at once."""
+    if clip.name not in carried.even:
+        if any(clip.frames[index].shape[1::-1] != clip.size for index in range(len(clip))):
+            return False
+        carried.even.add(clip.name)
+    return True
 
 
 def _scheduled(policy: Policy) -> bool:

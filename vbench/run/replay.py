@@ -74,10 +74,12 @@ class Replay:
 class Carried:
     """What one propagator answered to a detector, by clip, keyframe and frame, with its seconds.
 
-    `limit` bounds the answers kept, each some hundred bytes.
+    `limit` bounds the answers kept, each some hundred bytes; `even` names clips whose frames
+    are all of one size.
     """
 
     owner: str = ""
+    even: set[str] = field(default_factory=set)
     answers: dict[tuple[str, int, int], tuple[Propagated, float]] = field(default_factory=dict)
     anchors: dict[tuple[str, int], float] = field(default_factory=dict)
     limit: int = 1_000_000
