@@ -21,19 +21,21 @@ from .siamfc import Matcher, logistic, search_work, template_work, upsampled
 class SiamFCBoosted:
     """The tracker; both templates are the first frame's. `factor` weighs PatchNet's map.
 
-    The score is the logistic of the highest response of the sum.
+    `width` is that of SiamFC's layers, relative to the published network. The score is the
+    logistic of the highest response of the sum.
     """
 
     def __init__(
         self,
         factor: float = 0.05,
         scales: int = 3,
+        width: float = 1.0,
         weights: Weights | None = None,
         device: str = "cpu",
         seed: int = 0,
     ) -> None:
         siamfc, patchnet = split_files(weights)
-        self.matcher = Matcher(scales, siamfc, device, seed)
+        self.matcher = Matcher(scales, siamfc, device, seed, width)
         self.patches = PatchNet(weights=patchnet, device=device)
         self.factor = factor
 
