@@ -152,7 +152,7 @@ def run(
         with listening(console, len(order.plans) * repeats, chosen, quiet or json) as listener:
             time_again(order, request.folder, request.finder.weights_for, repeats, listener)
     found = summary(request.folder)
-    written = write_tables(request.folder, parquet)
+    written = write_tables(request.folder, parquet, found)
     if json:
         print_json(results_json(request.folder, found))
     elif not quiet:

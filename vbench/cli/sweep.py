@@ -116,12 +116,13 @@ def sweep(
         with listening(console, len(one.order.plans), one.suite, quiet or json) as listener:
             outcome = run(one.order, folder, one.request.finder.weights_for, listener)
         save(folder, one.found)
-        written = [*write_tables(folder), *write_sweep(folder)]
-        table = sweep_table(folder)
+        rows = summary(folder)
+        table = sweep_table(folder, rows)
+        written = [*write_tables(folder, rows=rows), write_sweep(folder, table)]
         if plot:
             written += _draw(folder, table, one.found.axis, one.suite)
         points.append(table.assign(suite=name))
-        answers.append(results_json(folder, summary(folder)))
+        answers.append(results_json(folder, rows))
         if not (quiet or json):
             title = f"{name}, {one.suite.coverage} clips, {one.found.axis}"
             show_table(tables(), table, title)

@@ -40,15 +40,15 @@ def read_axis(folder: RunFolder) -> dict[str, Any]:
         raise VBenchError(f"{path} is damaged: {error}; run the sweep again") from None
 
 
-def sweep_table(folder: RunFolder) -> pd.DataFrame:
+def sweep_table(folder: RunFolder, rows: pd.DataFrame | None = None) -> pd.DataFrame:
     """One row a swept method and value: `swept`, the axis, then the columns of the summary.
 
     Along keyframe intervals `FORMULAS` come beside what was executed: F_base / k + n F_inter, the
     cheap half charged on every frame, with n the mean of the objects that it carried (PatchNet,
-    Table 1).
+    Table 1). `rows` is the summary, where it is known already.
     """
     axis = read_axis(folder)
-    rows = summary(folder).set_index("method", drop=False)
+    rows = (summary(folder) if rows is None else rows).set_index("method", drop=False)
     if axis["axis"] == "keyframe-interval":
         rows = rows.assign(**_by_formula(folder))
     found = []
@@ -101,8 +101,8 @@ def ms_by_formula(record: MethodRecord, traces: Sequence[Trace]) -> float:
     return formula_ms(times.key.mean, inter, record.interval_max)
 
 
-def write_sweep(folder: RunFolder) -> list[Path]:
-    """Write `tables/sweep.csv`."""
+def write_sweep(folder: RunFolder, table: pd.DataFrame) -> Path:
+    """Write the table of a sweep to `tables/sweep.csv`."""
     path = folder.tables / "sweep.csv"
-    write_atomically(path, sweep_table(folder).to_csv(index=False).encode())
-    return [path]
+    write_atomically(path, table.to_csv(index=False).encode())
+    return path

@@ -176,11 +176,16 @@ def gmac_per_frame(record: MethodRecord, traces: Sequence[Trace]) -> float:
     return macs / frames / 1e9 if frames else math.nan
 
 
-def write_tables(folder: RunFolder, parquet: bool = False) -> list[Path]:
-    """Write summary, per_clip and per_attribute as CSV (and parquet); return their paths."""
+def write_tables(
+    folder: RunFolder, parquet: bool = False, rows: pd.DataFrame | None = None
+) -> list[Path]:
+    """Write summary, per_clip and per_attribute as CSV (and parquet); return their paths.
+
+    `rows` is the summary, where it is known already.
+    """
     manifest = folder.read()
     found = {
-        "summary": summary(folder, manifest),
+        "summary": summary(folder, manifest) if rows is None else rows,
         "per_clip": per_clip(folder, manifest),
         "per_attribute": per_attribute(folder, manifest),
     }
