@@ -83,3 +83,15 @@ def test_a_rival_that_does_not_run_is_named(capsys) -> None:
     vbench(capsys, "check", "--update")
     line = vbench(capsys, "check", "--against-command", "no-such-vbench").one_line()
     assert "no-such-vbench does not run" in line
+
+
+def test_parameters_of_methods_are_no_markup(capsys) -> None:
+    method = "kcf[features=gray]"
+    vbench(capsys, "run", "--methods", method, "--limit", 1, "--quiet", "--out", "results/gray")
+    vbench(capsys, "check", "results/gray", "--update")
+    assert method in vbench(capsys, "check", "results/gray").out
+    one = ["--methods", f"{method}+dummy@budget:0.01", "--limit", 1, "--out", "results/budget"]
+    assert f"{method}+dummy@budget:0.01 stands for online:" in vbench(capsys, "run", *one).err
+    assert f"{method}+dummy@budget:0.01" in vbench(capsys, "report", "results/budget").out
+    dear = ["--methods", f"{method}+dummy@budget:0", "--limit", 1, "--out", "results/dear"]
+    assert f"failed: {method}+dummy@budget:0 on " in vbench(capsys, "run", *dear).err

@@ -134,18 +134,18 @@ def print_json(value: Any) -> None:
 
 
 def messages() -> Console:
-    """Return the console for progress and messages (stderr)."""
+    """Return the console for progress and messages (stderr); brackets are parameters of methods."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 
 
 def tables() -> Console:
     """Return the console for tables (stdout); as wide as needed where nobody watches."""
     from rich.console import Console
 
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=1000)
+    console = Console(highlight=False, markup=False)
+    return console if console.is_terminal else Console(highlight=False, markup=False, width=1000)
 
 
 def _plain(value: Any) -> Any:

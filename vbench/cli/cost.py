@@ -74,11 +74,10 @@ def _counted(method: str, convention: str, weights: list[str] | None) -> CostShe
 
 
 def _show_sheet(console: Console, sheet: CostSheet, by_op: bool, by_module: bool) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     unit = {"mac": "MAC", "flop": "FLOP (2 a MAC)"}.get(sheet.convention.unit, "of its own unit")
-    title = f"{escape(sheet.method)}, {sheet.convention.name}: {sheet.convention.summary}"
+    title = f"{sheet.method}, {sheet.convention.name}: {sheet.convention.summary}"
     table = Table(title=title)
     table.add_column("call")
     table.add_column("on")
@@ -88,11 +87,11 @@ def _show_sheet(console: Console, sheet: CostSheet, by_op: bool, by_module: bool
     for row in sheet.calls:
         on = f"each {row.call.extra}" if row.call.extra else ", ".join(row.call.steps)
         numbers = _millions(row.count.macs_per_call), _millions(row.count.macs_per_object)
-        table.add_row(row.call.name, on, *numbers, escape(", ".join(row.count.uncounted)))
+        table.add_row(row.call.name, on, *numbers, ", ".join(row.count.uncounted))
         split = dict(row.count.by_op) if by_op else {}
         split |= row.count.by_module if by_module else {}
         for name, macs in sorted(split.items(), key=lambda item: -item[1]):
-            table.add_row(f"  {escape(name)}", "", _millions(macs), "", "", style="dim")
+            table.add_row(f"  {name}", "", _millions(macs), "", "", style="dim")
     table.add_section()
     for step, macs in sheet.steps.items():
         table.add_row(step, "with one object", _millions(macs), "", "")

@@ -182,7 +182,6 @@ def _bundle(methods: list[Composed], folder: Path, json: bool) -> None:
 
 
 def _show(console: Console, found: DeviceProfile) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     threads = found.device.get("threads")
@@ -194,7 +193,7 @@ def _show(console: Console, found: DeviceProfile) -> None:
         for n, ms in sorted(part.ms_by_objects.items()):
             first = n == min(part.ms_by_objects)
             rest = [_number(part.macs, 1e-6), _number(part.memory_mb, 1), _number(part.joules, 1e3)]
-            table.add_row(escape(part.name), str(n), f"{ms:,.3f}", *(rest if first else [""] * 3))
+            table.add_row(part.name, str(n), f"{ms:,.3f}", *(rest if first else [""] * 3))
     console.print(table)
     for note in found.notes:
         console.print(f"- {note}", style="yellow", soft_wrap=True, markup=False)

@@ -192,7 +192,6 @@ def _write(folder: Path, found: Sequence[Reproduced]) -> list[Path]:
 
 
 def _show_list(console: Console, found: Sequence[Reproduced]) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -204,7 +203,7 @@ def _show_list(console: Console, found: Sequence[Reproduced]) -> None:
         needs = "; ".join(f"{kind} {text}" for kind, text in exhibit.needs.items())
         printed = f"{exhibit.where}, {exhibit.extent}"
         cells = (exhibit.what, printed, exhibit.feasibility, needs, one.status)
-        table.add_row(exhibit.name, *map(escape, cells))
+        table.add_row(exhibit.name, *cells)
     console.print(table)
     _legend(console, found)
 
@@ -221,7 +220,6 @@ def _legend(console: Console, found: Sequence[Reproduced]) -> None:
 
 
 def _show(console: Console, found: Sequence[Reproduced]) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     from vbench.report.reproduction_page import HEAD, comparison_row
@@ -229,7 +227,7 @@ def _show(console: Console, found: Sequence[Reproduced]) -> None:
     for one in found:
         exhibit = one.exhibit
         table = Table(
-            title=escape(f"{exhibit.name}: {exhibit.what} ({exhibit.where})"),
+            title=f"{exhibit.name}: {exhibit.what} ({exhibit.where})",
             title_justify="left",
             box=None,
             pad_edge=False,
@@ -238,7 +236,7 @@ def _show(console: Console, found: Sequence[Reproduced]) -> None:
             right = name in ("printed", "ours", "difference", "+-")
             table.add_column(name, justify="right" if right else "left")
         for compared in one.comparisons:
-            table.add_row(*map(escape, comparison_row(compared)))
+            table.add_row(*comparison_row(compared))
         if one.comparisons:
             console.print(table)
         else:
@@ -251,7 +249,6 @@ def _show(console: Console, found: Sequence[Reproduced]) -> None:
 
 
 def _show_likes(console: Console, one: Reproduced) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     from vbench.report.likes import ABOUT, like_table
@@ -260,8 +257,8 @@ def _show_likes(console: Console, one: Reproduced) -> None:
     title = f"{one.exhibit.name}, like rows with another base"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for name in head:
-        table.add_column(escape(name))
+        table.add_column(name)
     for row in rows:
-        table.add_row(*map(escape, row))
+        table.add_row(*row)
     console.print(table)
     console.print(f"  {ABOUT}", markup=False)

@@ -223,7 +223,7 @@ class _Progress(AbstractContextManager["Listener"]):
 
         self.frames, self.pending, self.console = frames, 0, console
         self.bar: Progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),

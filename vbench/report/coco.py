@@ -35,7 +35,6 @@ def coco_table(folder: RunFolder, manifest: Manifest | None = None) -> pd.DataFr
 
 def show_coco(console: Any, frame: pd.DataFrame) -> None:
     """Print the table."""
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(title="COCO", title_justify="left", box=None, pad_edge=False)
@@ -43,7 +42,7 @@ def show_coco(console: Any, frame: pd.DataFrame) -> None:
     for name in TWELVE:
         table.add_column(name, justify="right")
     for row in frame.to_dict("records"):
-        table.add_row(escape(str(row["method"])), *(_text(row[name]) for name in TWELVE))
+        table.add_row(str(row["method"]), *(_text(row[name]) for name in TWELVE))
     console.print(table)
 
 

@@ -48,7 +48,6 @@ def projected_json(frame: pd.DataFrame | None) -> dict[str, Any]:
 
 def show_projection(console: Any, frame: pd.DataFrame) -> None:
     """Print a projection as a table."""
-    from rich.markup import escape
     from rich.table import Table
 
     title = f"projected onto {frame['device'].iloc[0]}" if len(frame) else "nothing to project"
@@ -59,7 +58,7 @@ def show_projection(console: Any, frame: pd.DataFrame) -> None:
     table.add_column("")
     for row in frame.to_dict("records"):
         numbers = ["" if math.isnan(row[c]) else f"{row[c]:.1f}" for c in COLUMNS]
-        table.add_row(escape(str(row["method"])), *numbers, escape(str(row["problem"])))
+        table.add_row(str(row["method"]), *numbers, str(row["problem"]))
     console.print(table)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -11,6 +11,9 @@ from vbench.core.errors import UnknownName, VBenchError
 from vbench.core.method import split_methods
 from vbench.metrics.metric import METRICS
 from vbench.report.tables import ACCURACY, PM, shown
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 # What the terminal shows, in this order; everything is in the CSV.
 SHOWN = (
@@ -190,8 +193,7 @@ def _escaped(text: str) -> str:
     return text
 
 
-def _styled(text: str, rank: int | None) -> str:
-    from rich.markup import escape
+def _styled(text: str, rank: int | None) -> Text:
+    from rich.text import Text
 
-    style = {1: "bold", 2: "underline"}.get(rank or 0)
-    return f"[{style}]{escape(text)}[/]" if style else escape(text)
+    return Text(text, {1: "bold", 2: "underline"}.get(rank or 0, ""))

@@ -37,7 +37,6 @@ def timing_table(folder: RunFolder, manifest: Manifest | None = None) -> pd.Data
 
 def show_timing(console: Any, frame: pd.DataFrame) -> None:
     """Print the table, each method named once."""
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(title="ms a step", title_justify="left", box=None, pad_edge=False)
@@ -48,7 +47,7 @@ def show_timing(console: Any, frame: pd.DataFrame) -> None:
     before = None
     for row in frame.to_dict("records"):
         numbers = [f"{row[column]:.3f}" for column in COLUMNS[1:]]
-        name = "" if row["method"] == before else escape(str(row["method"]))
+        name = "" if row["method"] == before else str(row["method"])
         table.add_row(name, str(row["step"]), str(row["n"]), *numbers)
         before = row["method"]
     console.print(table)

@@ -212,6 +212,7 @@ def _settled(
             return timed_clip(tried, clip, replace(alone, timing=timed), base=base)
         return None
 
+    heard.label(f"looks for c: {composed.name}")
     found = within_budget(composed, order.suite.clips, trace_of)
     record.policy = str(found.policy)
     heard.notice(f"{composed.name} stands for {found.policy} on these clips")
