@@ -22,6 +22,8 @@ from vbench.run.replay import Carried, Recalling
 from vbench.run.stepper import DetectorStepper
 
 Now = Callable[[], float]
+# What calls for the objects of one keyframe take is measured on so many keyframes and frames each.
+ALONE_KEYFRAMES, ALONE_FRAMES = 5, 6
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ def carry_together(
     wanted = int((last - np.arange(len(last)))[last >= 0].sum())
     if len(carried.answers) + wanted > carried.limit:
         return False
+    alone = _alone(propagator, recalling.now, clip, boxes, np.flatnonzero(last >= 0))
     together = _Together(propagator, recalling.now)
     for index in range(len(clip)):
         frame = clip.frames[index]
@@ -104,7 +107,7 @@ def carry_together(
     carried.even.add(clip.name)
     for key, seconds in together.anchored.items():
         carried.anchors[clip.name, key] = seconds
-    for key, index, found, seconds in together.answers():
+    for key, index, found, seconds in together.answers(alone):
         carried.answers[clip.name, key, index] = found, seconds
     return True
 
@@ -155,16 +158,20 @@ class _Together:
         self.ways = (*self.ways, _Way(index, last, len(boxes)))
         self._close(index)
 
-    def answers(self) -> Iterator[tuple[int, int, Propagated, float]]:
-        """Keyframe, frame, answer and seconds of every way on every frame."""
-        call_seconds, object_seconds = shares(self.calls)
+    def answers(self, alone: Knots) -> Iterator[tuple[int, int, Propagated, float]]:
+        """Keyframe, frame, answer and seconds of every way on every frame.
+
+        What a way would have taken alone is what `alone` says, as much slower or faster as its call
+        was than calls of its size are.
+        """
+        start, slope = line_through([(call.objects, call.seconds) for call in self.calls])
         for call in self.calls:
-            whole = call_seconds + object_seconds * call.objects
+            usual = start + slope * call.objects
+            pace = call.seconds / usual if usual > 0 else 1.0
             end = 0
             for way in call.ways:
                 rows = slice(end, end := end + way.objects)
-                alone = call_seconds + object_seconds * way.objects
-                seconds = call.seconds * (alone / whole if whole > 0 else 1.0)
+                seconds = pace * float(np.interp(way.objects, alone.objects, alone.seconds))
                 found = Propagated(call.found.boxes[rows], call.found.belief[rows])
                 yield way.key, call.frame, found, seconds
 
@@ -176,25 +183,61 @@ class _Together:
             self.ways = tuple(way for way in self.ways if way.last > index)
 
 
-def shares(calls: Sequence[_Call]) -> tuple[float, float]:
-    """Seconds of a call and of an object in it, by a line through the calls' medians.
+def _alone(propagator: Joining, now: Now, clip: Clip, boxes: Sequence[Boxes], keys: Ints) -> Knots:
+    """Measure calls for the objects of some keyframes alone, from the fewest to the most."""
+    counts = np.array([len(boxes[key]) for key in keys])
+    order = keys[np.argsort(counts, kind="stable")]
+    order = order[order + 1 < len(clip)]
+    chosen = order[
+        np.linspace(0, len(order) - 1, min(ALONE_KEYFRAMES, len(order))).round().astype(int)
+    ]
+    calls = []
+    for key in chosen.tolist():
+        first = clip.frames[key]
+        propagator.join(first, boxes[key])
+        for index in range(key + 1, min(key + 1 + ALONE_FRAMES, len(clip))):
+            # Decoded between the calls, as when it runs for real.
+            frame = clip.frames[index]
+            if frame.shape != first.shape:
+                break
+            before = now()
+            propagator.propagate(frame)  # type: ignore[attr-defined]
+            calls.append((len(boxes[key]), now() - before))
+        propagator.keep(np.zeros(len(boxes[key]), np.bool_))
+    return Knots.of(calls)
 
-    What a way would have taken alone is not measured where several went together. Neither is
-    negative; calls that all have as many objects say nothing of the first.
+
+class Knots(NamedTuple):
+    """Median seconds (k,) of calls by their number of objects (k,), which rises."""
+
+    objects: Floats
+    seconds: Floats
+
+    @classmethod
+    def of(cls, calls: Sequence[tuple[int, float]]) -> Knots:
+        """Those of calls (objects, seconds); nothing takes any time where there are none."""
+        objects, seconds = np.array(calls or [(0, 0.0)], np.float64).T
+        counts = np.unique(objects)
+        middle = np.array([np.median(seconds[objects == count]) for count in counts])
+        return cls(counts, middle)
+
+
+def line_through(calls: Sequence[tuple[int, float]]) -> tuple[float, float]:
+    """Seconds of a call and of an object in it, by a line through the medians by objects.
+
+    Neither is negative; (0, 0) where nothing was timed.
     """
-    objects = np.array([call.objects for call in calls], np.float64)
-    seconds = np.array([call.seconds for call in calls])
-    counts, sizes = np.unique(objects, return_counts=True)
-    if not len(counts) or not np.isfinite(seconds).all():
-        return 0.0, 1.0
-    middle: Floats = np.array([np.median(seconds[objects == count]) for count in counts])
+    counts, middle = Knots.of(calls)
+    if not np.isfinite(middle).all():
+        return 0.0, 0.0
     if len(counts) > 1:
+        sizes = [sum(objects == count for objects, _ in calls) for count in counts]
         slope, start = np.polyfit(counts, middle, 1, w=np.sqrt(sizes))
         if slope > 0 and start >= 0:
             return float(start), float(slope)
         if slope <= 0:
-            return 1.0, 0.0
-    return 0.0, 1.0
+            return float(middle.mean()), 0.0
+    return 0.0, float(middle.sum() / max(counts.sum(), 1.0))
 
 
 def _without_pixels(clip: Clip) -> Clip:
