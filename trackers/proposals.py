@@ -17,12 +17,16 @@ SMALLEST_PX = 10.0
 
 
 class Chosen(NamedTuple):
-    """The winning proposal: its place in the list, its penalty, its score without and with them."""
+    """The winning proposal: its place in the list, its penalty, its score without and with them.
+
+    `final_scores` (n,) are those of all proposals with penalty and window, by which they rank.
+    """
 
     place: int
     penalty: float
     score: float
     final_score: float
+    final_scores: Floats
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ def choose(sizes: Floats, scores: Floats, window: Floats, before: Floats, taste:
     penalties = change_penalty(sizes, before, taste.penalty)
     final = scores * penalties * (1 - taste.window) + window * taste.window
     best = int(np.argmax(final))
-    return Chosen(best, float(penalties[best]), float(scores[best]), float(final[best]))
+    return Chosen(best, float(penalties[best]), float(scores[best]), float(final[best]), final)
 
 
 def change_penalty(sizes: Floats, before: Floats, weight: float) -> Floats:

@@ -8,7 +8,7 @@ crops and rounding of huanglianghua/siamrpn-pytorch (siamrpn.py), foolwood/DaSia
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -158,7 +158,9 @@ class SiamRPN:
             (frame.shape[1], frame.shape[0]),
         )
         corner = self.centre - _middle(self.size, self.recipe.gives)
-        extras = {"proposals": float(rival_count(boxes, scores))} if self.rivals else {}
+        extras = self._spent()
+        if self.rivals:
+            extras["proposals"] = float(len(rivals(boxes, chosen.final_scores)))
         return Estimate(np.concatenate([corner, self.size]), chosen.score, extras)
 
     def reseat(self, box: Box) -> None:
@@ -167,17 +169,28 @@ class SiamRPN:
         self.centre = box[:2] + _middle(self.size, self.recipe.gives)
 
     def work(self) -> WorkTable:
-        """The template branch once, the search branch on each frame."""
-        exemplar, instance = (
+        """The template branch once, the search branch on each frame; what a wider search adds."""
+        exemplar, instance, wider = (
             torch.zeros(1, 3, side, side, device=self.device)
-            for side in (EXEMPLAR_PX, self.instance_px)
+            for side in (EXEMPLAR_PX, self.recipe.instance_px, SMALL_INSTANCE_PX)
         )
         with torch.no_grad():
             kernels = self.network.template(exemplar)
-        return {
+        search = Work("search", self.network, (instance, *kernels), uncounted=("crops",))
+        table = {
             "start": [Work("template", self.network.template, (exemplar,))],
-            "track": [Work("search", self.network, (instance, *kernels), uncounted=("crops",))],
+            "track": [search],
         }
+        if self.recipe.adaptive:
+            instead = Work("wider search", self.network, (wider, *kernels))
+            table["wider_searches"] = [instead, replace(search, times=-1.0)]
+        return table
+
+    def _spent(self) -> dict[str, float]:
+        """What this frame cost beyond `work()["track"]`, by the name of the work."""
+        if not self.recipe.adaptive:
+            return {}
+        return {"wider_searches": float(self.instance_px != self.recipe.instance_px)}
 
     def _fit_instance(self, frame: Image) -> None:
         """Choose the search area; with `compat` a larger one is never left again."""
@@ -241,10 +254,14 @@ def decode(offsets: Tensor, logits: Tensor, places: AnchorPlaces) -> tuple[Boxes
     return np.concatenate([centres, sizes], axis=1), scores
 
 
-def rival_count(boxes: Boxes, scores: Floats) -> int:
-    """How many of the best proposals cx cy w h (m, 4) remain after non-maximum suppression."""
-    best = np.argsort(-scores, kind="stable")[:TOP]
-    return len(survivors(from_centres(boxes[best, :2], boxes[best, 2:]), NMS_IOU))
+def rivals(boxes: Boxes, final_scores: Floats) -> Ints:
+    """Proposals that remain of the best after non-maximum suppression, best first (sec. 4.3).
+
+    boxes are cx cy w h (m, 4), ranked by penalised and windowed scores (m,). The first one is the
+    answer, since nothing suppresses the best.
+    """
+    best = np.argsort(-final_scores, kind="stable")[:TOP]
+    return best[survivors(from_centres(boxes[best, :2], boxes[best, 2:]), NMS_IOU)]
 
 
 def _middle(size: Floats, edge: Literal["pixel", "line"]) -> Floats:

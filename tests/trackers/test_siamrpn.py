@@ -6,9 +6,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vbench.core.boxes import iou
+from vbench.core.boxes import from_centres, iou
 from vbench.core.errors import VBenchError
 from vbench.core.roles import Reseatable, Tracker
+from vbench.core.trace import Kind
+from vbench.cost.macs import count_module
+from vbench.cost.unit_costs import unit_costs
 from vbench.nn.crop import crops_by_opencv
 from vbench.trackers.proposals import choose, survivors
 from vbench.trackers.siamrpn import (
@@ -19,6 +22,7 @@ from vbench.trackers.siamrpn import (
     anchor_places,
     anchor_sizes,
     decode,
+    rivals,
 )
 from vbench.trackers.siamrpn_heads import on_meta
 
@@ -26,6 +30,42 @@ RNG = np.random.default_rng(41)
 FRAMES = [RNG.integers(0, 256, (150, 200, 3), dtype=np.uint8) for _ in range(3)]
 BOX = np.array([90.0, 60.0, 26.0, 18.0])
 TINY = 1 / 16
+
+
+# siamrpn-pytorch siamrpn.py, parse_args; DaSiamRPN code/net.py (SiamRPNBIG, vot, otb) and
+# run_SiamRPN.py; pysot experiments/siamrpn_alex_dwxcorr_otb and pysot/core/config.py. The paper
+# gives 255 px, the centre of 7 cells and which groups it drops; its constants are pysot's.
+# Weights of penalty and window, rate; width, groups of the last convolution, search, centre.
+PUBLISHED = {
+    "siamrpn": (0.055, 0.42, 0.295, 2, 1, 271, 0),
+    "siamrpn-paper": (0.16, 0.40, 0.30, 1, 2, 255, 7),
+    "dasiamrpn": (0.055, 0.42, 0.295, 2, 1, 271, 0),
+    "dasiamrpn-vot": (0.04, 0.44, 0.45, 1, 1, 271, 0),
+    "dasiamrpn-otb": (0.22, 0.40, 0.30, 1, 1, 271, 0),
+    "siamrpn-alex-dw": (0.16, 0.40, 0.30, 1, 1, 287, 0),
+}
+
+
+def test_variants_have_the_published_constants():
+    found = {
+        name: (
+            *(r.taste.penalty, r.taste.window, r.taste.rate),
+            *(r.width, r.groups[4], r.instance_px, r.centre),
+        )
+        for name, r in RECIPES.items()
+    }
+    assert found == PUBLISHED
+    assert all(r.groups[:4] == (1, 1, 1, 1) for r in RECIPES.values())
+    # Only siamrpn-pytorch reads RGB, rounds halves to even and gives 1-based corners.
+    others = set(RECIPES) - {"siamrpn"}
+    assert {name for name, r in RECIPES.items() if r.bgr} == others
+    assert {name for name, r in RECIPES.items() if r.rounding == "up"} == others
+    assert {name for name, r in RECIPES.items() if r.gives == "line"} == others
+    # DaSiamRPN's centre of a target is that of its polygon, the others' that of its pixels.
+    assert {n for n, r in RECIPES.items() if r.takes == "line"} == {
+        n for n in RECIPES if n[0] == "d"
+    }
+    assert {n for n, r in RECIPES.items() if r.adaptive} == {"siamrpn", "dasiamrpn"}
 
 
 def meta_network(variant):
@@ -172,6 +212,32 @@ def test_a_small_target_widens_the_search_for_itself_or_for_all_after_it(compat,
     assert len(tracker.places.index) == 5 * ((after - 127) // 8 + 1) ** 2
 
 
+@pytest.mark.parametrize(("height", "side"), [(12.0, 271), (11.9, 287)])
+def test_targets_below_four_thousandths_of_the_frame_are_small(height, side):
+    """DaSiamRPN run_SiamRPN.py: w h / (W H) < 0.004; here 120 of 30,000 px."""
+    tracker = SiamRPN("dasiamrpn", width=TINY)
+    tracker.start(FRAMES[0], np.array([90, 60, 10, height]))
+    assert tracker.instance_px == side
+
+
+@pytest.mark.parametrize("compat", [False, True])
+def test_a_wider_search_is_charged_as_such(compat):
+    """Prices are stated once, before any clip; frames of a small target say that they cost more."""
+    tracker = SiamRPN("siamrpn", width=TINY, compat=compat)
+    prices = unit_costs(tracker)
+    kernels = tracker.network.template(torch.zeros(1, 3, 127, 127))
+    macs = {
+        side: count_module(tracker.network, (torch.zeros(1, 3, side, side), *kernels)).macs
+        for side in (271, 287)
+    }
+    assert macs[287] > 1.1 * macs[271]
+    for box, side in (([90, 60, 26, 18], 271), ([90, 60, 10, 10], 287)):
+        tracker.start(FRAMES[0], np.array(box, dtype=float))
+        spent = {key: [value] for key, value in tracker.track(FRAMES[1]).extras.items()}
+        assert prices.total([Kind.KEY], [1], spent)[0] == pytest.approx(macs[side])
+        assert unit_costs(tracker) == prices
+
+
 def test_decode_of_nothing_is_the_anchors():
     places = anchor_places(271, RATIOS["A5"], 0)
     boxes, scores = decode(torch.zeros(1, 20, 19, 19), torch.zeros(1, 10, 19, 19), places)
@@ -203,11 +269,31 @@ def test_survivors_do_not_overlap_and_the_rest_does(n, most, seed):
         assert (i in left) == (not better)
 
 
+def test_suppression_takes_the_best_64_as_they_rank_with_penalty_and_window():
+    """SiamRPN, sec. 4.3: re-ranked, then suppressed; written as plain loops."""
+    rng = np.random.default_rng(7)
+    boxes = np.concatenate([rng.uniform(0, 200, (300, 2)), rng.uniform(20, 60, (300, 2))], axis=1)
+    scores, window = rng.uniform(size=300), rng.uniform(size=300)
+    chosen = choose(boxes[:, 2:], scores, window, np.array([40.0, 30]), Taste(0.16, 0.4, 0.3))
+    corners = from_centres(boxes[:, :2], boxes[:, 2:])
+    kept: list[int] = []
+    for row in sorted(range(300), key=lambda i: -chosen.final_scores[i])[:64]:
+        if all(iou(corners[row], corners[other]) <= 0.5 for other in kept):
+            kept.append(row)
+    assert rivals(boxes, chosen.final_scores).tolist() == kept
+    assert kept[0] == chosen.place
+    assert 1 < len(kept) < 64
+    assert rivals(boxes, scores).tolist() != kept
+
+
 def test_rivals_are_recorded():
     tracker = calm(SiamRPN("siamrpn-paper", width=TINY, rivals=True))
     tracker.start(FRAMES[0], BOX)
     found = tracker.track(FRAMES[1]).extras["proposals"]
     assert found == int(found) >= 1
+    # Two places far apart that look alike remain; where one is more alike, its own shadow does.
+    rows = np.array([[0.0, 0, 30, 30], [100, 0, 30, 30], [2, 0, 30, 30]])
+    assert rivals(rows, np.array([0.9, 0.8, 0.7])).tolist() == [0, 1]
     assert SiamRPN("siamrpn-paper", width=TINY).rivals is False
 
 
