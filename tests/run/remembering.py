@@ -35,8 +35,7 @@ class Remembering:
         self.learns = hasattr(model, "candidates")
         self.started: dict[tuple[Any, ...], Any] = {}
         self.looked: dict[int, Any] = {}
-        maps = getattr(model, "features", None)
-        if hasattr(maps, "look"):
+        if hasattr(maps := getattr(model, "features", ()), "look"):
             # Maps of whole frames, whatever is in them.
             maps.look = partial(self._look, maps.look)
         for name in CALLS:
