@@ -114,8 +114,8 @@ def _composed(request: Request, methods: str) -> list[Composed]:
 
 
 def _measured(request: Request, methods: str, effort: Effort) -> DeviceProfile:
-    from vbench.run.bench import set_threads
     from vbench.run.profile import profile as measure
+    from vbench.run.threads import set_threads
 
     set_threads(request.threads)
     composed = _composed(request, methods)

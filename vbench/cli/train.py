@@ -62,8 +62,8 @@ def train(
     from vbench.cli.app import messages, print_json
     from vbench.cli.run import named_clips
     from vbench.core.method import parse_method
-    from vbench.run.bench import set_threads
     from vbench.run.request import Request
+    from vbench.run.threads import set_threads
     from vbench.train.loop import Course, checkpoint_of, finish, fit
     from vbench.train.recipe import recipe_for
 

@@ -31,6 +31,7 @@ from vbench.run.stepper import DetectorStepper
 from vbench.run.stored_seconds import StoredSeconds
 from vbench.run.surroundings import machine, packages, working_commit
 from vbench.run.tally import Tallies, memory_mb
+from vbench.run.threads import set_threads
 from vbench.run.watch import MethodWatch
 from vbench.store.files import locked
 from vbench.store.run_folder import Manifest, MethodRecord, RunFolder, content_key
@@ -369,17 +370,6 @@ def _manifest(order: Order, folder: RunFolder, heard: Listener) -> Manifest:
     manifest.packages = packages()
     manifest.git = working_commit()
     return manifest
-
-
-def set_threads(threads: int) -> None:
-    """Fix the threads of every library, as a timing without them says little."""
-    import cv2
-    import torch
-
-    cv2.setNumThreads(threads)
-    torch.set_num_threads(threads)
-    with suppress(RuntimeError):  # may be set once in a process only
-        torch.set_num_interop_threads(1)
 
 
 def check_order(order: Order, weights_for: WeightsFor) -> None:

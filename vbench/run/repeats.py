@@ -14,9 +14,10 @@ from vbench.core.trace import POST_SECONDS, Trace
 from vbench.cost.device import device_label
 from vbench.cost.latency import interleaved
 from vbench.cost.load import LoadWatch
-from vbench.run.bench import Listener, Order, set_threads, timed_clip
+from vbench.run.bench import Listener, Order, timed_clip
 from vbench.run.budget import as_found
 from vbench.run.compose import Composed, WeightsFor, compose
+from vbench.run.threads import set_threads
 from vbench.store.files import locked
 from vbench.store.run_folder import Manifest, RunFolder
 

@@ -119,7 +119,8 @@ class Cluster:
 
 def work(task: Task) -> Trace | str:
     """Run one task in a worker; a clip that fails answers why."""
-    from vbench.run.bench import Order, reason, set_threads, timed_clip
+    from vbench.run.bench import Order, reason, timed_clip
+    from vbench.run.threads import set_threads
 
     try:
         set_threads(1)
