@@ -28,7 +28,7 @@ from vbench.core.roles import Estimate, Propagated, Work, WorkTable
 TEMPLATE_PX = 64
 # A response cell in pixels of the template.
 CELL_PX = 8
-MOST_OBJECTS = 8
+MOST_OBJECTS = 6
 # Corners stay within this, so that a size that grows for ever stays a number.
 FARTHEST_PX = float(1 << 20)
 
@@ -137,8 +137,10 @@ def _together(a: Any, b: Any) -> Any:
 
 
 def in_turns(n: int) -> list[slice]:
-    """Split n objects so that what a turn computes stays in the processor's cache."""
-    return [slice(first, first + MOST_OBJECTS) for first in range(0, n, MOST_OBJECTS)]
+    """Split n objects into even turns, so that what one computes stays in the processor's cache."""
+    turns = -(-n // MOST_OBJECTS)
+    ends = [turn * n // turns for turn in range(1, turns + 1)]
+    return [slice(*pair) for pair in zip([0, *ends], ends, strict=False)]
 
 
 def search_px(cells: int) -> int:

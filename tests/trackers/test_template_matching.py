@@ -3,11 +3,14 @@
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vbench import catalogue
 from vbench.core.boxes import iou
 from vbench.core.roles import Propagator, Reseatable, Seated, Tracker
 from vbench.cost.macs import count
+from vbench.trackers.template_matching import MOST_OBJECTS, in_turns
 
 NAMES = ["patchnet", "patchnet-g", "patch-aggregation", "full-template"]
 TRACKERS = ["patchnet", "patch-aggregation", "full-template"]
@@ -120,3 +123,12 @@ def test_everything_but_crops_is_counted(name) -> None:
             found = count(parts)
             assert found.macs_per_object > 0 and found.macs_per_call == 0
             assert found.uncounted == ("crops",)
+
+
+@given(st.integers(0, 200))
+def test_turns_hold_every_object_once_and_are_even(n) -> None:
+    turns = [range(n)[turn] for turn in in_turns(n)]
+    assert [row for turn in turns for row in turn] == list(range(n))
+    sizes = [len(turn) for turn in turns]
+    assert not sizes or (max(sizes) <= MOST_OBJECTS and max(sizes) - min(sizes) <= 1)
+    assert len(sizes) == -(-n // MOST_OBJECTS)
