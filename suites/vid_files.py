@@ -42,6 +42,8 @@ def load(
     """
     path = Path(argument).expanduser()
     named: Sequence[str] | None = None
+    if not path.exists():
+        raise NotReady(f"vid: '{argument}': there is no such file or folder")
     if path.is_file() and path.suffix.lower() == ".json":
         found, named = read_coco_video(path, [d for d in (data, path.parent) if d is not None])
     else:

@@ -47,5 +47,5 @@ def test_a_parameter_has_the_type_of_its_annotation_or_default(name, text, value
 def test_a_wrong_value_is_named():
     with pytest.raises(VBenchError, match="box, disc"):
         convert("cube", OFFERED["shape"], "x[shape=cube]")
-    with pytest.raises(VBenchError, match="'fast' is not a float"):
+    with pytest.raises(VBenchError, match="'fast' is not a number"):
         convert("fast", OFFERED["speed"], "x[speed=fast]")

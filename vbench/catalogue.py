@@ -30,6 +30,7 @@ CONTEXT = frozenset({"weights", "device", "seed", "card", "data", "annotations"}
 # Entries of the user's own settings, by kind.
 _own: dict[str, dict[str, Entry]] = {kind: {} for kind in TABLES}
 # What a user writes for a parameter, by the type of its annotation.
+KINDS = {"bool": "1 or 0", "int": "a whole number", "float": "a number"}
 WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -167,7 +168,8 @@ def convert(text: str, parameter: inspect.Parameter, where: str) -> Any:
         if annotation.startswith("float"):
             return float(text)
     except (ValueError, KeyError):
-        raise VBenchError(f"{where}: '{text}' is not a {annotation}") from None
+        wanted = next(said for kind, said in KINDS.items() if annotation.startswith(kind))
+        raise VBenchError(f"{where}: '{text}' is not {wanted}") from None
     choices = _literals(annotation)
     if choices and text not in choices:
         raise UnknownName(f"value of {where.partition('=')[0]}]", text, choices)

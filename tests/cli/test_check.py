@@ -59,10 +59,17 @@ def test_a_method_that_was_not_run_fails_when_strict(capsys) -> None:
         ([], "--update"),
         (["--tolerance", "much"], "0.5pt"),
         (["--confidence", "2"], "--confidence"),
+        (["--tolerance", "5"], "write 5%"),
+        (["--against", "half.json"], "half.json is no JSON"),
+        (["--against", "results/synth-sot/manifest.json"], "no reference of `vbench check`"),
+        (["--against-command", "true", "--against", "ref.json"], "true is no vbench"),
         (["nowhere"], "not a run"),
     ],
 )
 def test_what_a_user_can_mend_is_one_line(capsys, arguments, says) -> None:
+    Path("half.json").write_text('{"schema"')
+    if "ref.json" in arguments:
+        vbench(capsys, "check", "--update", "--against", "ref.json")
     assert says in vbench(capsys, "check", *arguments).one_line()
 
 

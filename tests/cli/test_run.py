@@ -136,7 +136,7 @@ def test_a_run_that_was_killed_goes_on(tmp_path) -> None:
         (["--methods", "hold+dummy@fixd:5"], "did you mean 'fixed'"),
         (["--methods", "hold+dummy@fixed:x"], "character 12"),
         (["--methods", "hold[a=1]"], "no parameter of hold called 'a'"),
-        (["--methods", "siamfc[scales=x]"], "is not a int"),
+        (["--methods", "siamfc[scales=x]"], "is not a whole number"),
         (["--methods", "hold@fixed:5"], "add a propagator"),
         (["--methods", "hold,hold"], "named twice"),
         (["--methods", ""], "no methods"),
@@ -153,6 +153,10 @@ def test_a_run_that_was_killed_goes_on(tmp_path) -> None:
         (["--methods", "hold", "--no-such-option"], "No such option"),
         (["--methods", "siamfc"], "--weights random"),
         (["--methods", "hold", "--suite", "otb2015"], "--data"),
+        (["--methods", "blobs", "--suite", "vid:nowhere"], "'nowhere': there is no such file"),
+        (["--methods", "hold+dummy@budget:12s"], "most in GMAC, or with ms behind it, = '12s'"),
+        (["--methods", "hold+dummy@budget:nanms"], "most in ms = 'nan' must be a number from 0"),
+        (["--methods", "hold+dummy@adaptive:diff:nan:5"], "'nan' must be a number from 0"),
     ],
 )
 def test_what_a_user_can_mend_is_one_line(capsys, arguments, says) -> None:

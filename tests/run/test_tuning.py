@@ -56,6 +56,9 @@ def test_a_parameter_of_the_model_itself_is_left_to_it() -> None:
         ("blobs+dummy[floor=2]", "from 0 to 1"),
         ("blobs[floor=0.5]", "carries between"),
         ("kcf+dummy[floor=0.5]", "carries between"),
+        ("blobs+lk[flor=0.3]", "did you mean 'floor'"),
+        ("blobs+lk[prior=keyframe]", "there are: error_px, floor, grid, window"),
+        ("kcf+lk[prior=keyframe]", "there are: error_px, grid, window"),
         ("siamfc[speed=1]", "no parameter of siamfc called 'speed'"),
     ],
 )

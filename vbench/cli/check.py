@@ -128,6 +128,10 @@ def share(option: str, text: str) -> float:
     match = re.fullmatch(r"(\d*\.?\d+)(pt|%)?", text.strip())
     if match is None:
         raise VBenchError(f"{option} '{text}': write 0.5pt, 1% or 0.005")
+    if match[2] is None and float(match[1]) > 1:
+        raise VBenchError(
+            f"{option} '{text}' is {float(match[1]):g} times the whole: write {text}%"
+        )
     return float(match[1]) / (100 if match[2] else 1)
 
 

@@ -269,9 +269,12 @@ def _share(name: str) -> Callable[[str], float]:
 
 def _positive(name: str) -> Callable[[str], float]:
     def check(text: str) -> float:
-        value = float(text)
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
         if not 0 <= value < float("inf"):
-            raise ValueError(f"{name} = '{text}' must not be negative")
+            raise ValueError(f"{name} = '{text}' must be a number from 0")
         return value
 
     return check
@@ -279,8 +282,8 @@ def _positive(name: str) -> Callable[[str], float]:
 
 def _spend(text: str) -> Spend:
     if text.endswith("ms"):
-        return Spend(_positive("ms")(text.removesuffix("ms")), "ms")
-    return Spend(_positive("gmac")(text))
+        return Spend(_positive("most in ms")(text.removesuffix("ms")), "ms")
+    return Spend(_positive("most in GMAC, or with ms behind it,")(text))
 
 
 def _cue(text: str) -> str:

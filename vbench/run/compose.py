@@ -131,6 +131,7 @@ def check(found: Plan, weights_for: WeightsFor) -> None:
                 f"{part}: floor is of what a propagator carries between a detector's keyframes; "
                 "write it there, as in nanodet+dummy[floor=0.2]"
             )
+        _named(kind, part, own, found.task)
         catalogue.arguments(kind, part.name, own)
     name, base = str(found.method), catalogue.load(found.base_kind, found.method.base.name)
     cheap = catalogue.entry(found.base_kind, found.method.base.name).has_cheap_half
@@ -189,6 +190,16 @@ def compose(
         stepper.floor = floor
     threads = _split(found.base_kind, found.method.base)[1].threads
     return Composed(found.method, found.task, found.policy, stepper, loaded, threads)
+
+
+def _named(kind: str, part: Part, own: dict[str, str], task: str) -> None:
+    """Raise UnknownName for a parameter that is neither the part's own nor of how it is run."""
+    offered = {*catalogue.parameters(kind, part.name)}
+    if kind == "propagators" and task == "vid":
+        offered.add("floor")
+    for key in own:
+        if key not in offered:
+            raise UnknownName(f"parameter of {part.name}", key, offered)
 
 
 def _split(kind: str, part: Part) -> tuple[dict[str, str], Tuning]:

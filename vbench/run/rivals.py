@@ -74,6 +74,11 @@ def _run(
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise VBenchError(f"--against-command: {program[0]} does not run: {error}") from None
+    if done.returncode == 0 and not RunFolder(out).manifest_path.is_file():
+        raise VBenchError(
+            f"--against-command: {program[0]} is no vbench: `{program[0]} run` left no run; name "
+            "another installation's, such as old/bin/vbench"
+        )
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise VBenchError(f"--against-command: {program[0]} failed: {last}")

@@ -12,6 +12,7 @@ from vbench.store.files import write_atomically
 
 # Version history: 1: first.
 SCHEMA = 1
+AGAIN = "make one with `vbench check RUN --update`"
 
 
 class Incomparable(VBenchError):
@@ -61,15 +62,13 @@ def read_reference(path: Path) -> Reference:
     try:
         values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise VBenchError(
-            f"no reference at {path}; make one with `vbench check RUN --update`"
-        ) from None
+        raise VBenchError(f"no reference at {path}; {AGAIN}") from None
     except ValueError as error:
-        raise VBenchError(f"reference {path} is damaged: {error}") from None
+        raise VBenchError(f"reference {path} is no JSON: {error}; {AGAIN}") from None
     schema = values.pop("schema", None) if isinstance(values, dict) else None
     if schema != SCHEMA:
         raise Incomparable(f"reference {path} has schema {schema}, this vbench compares {SCHEMA}")
     try:
         return Reference(**values)
-    except TypeError as error:
-        raise VBenchError(f"reference {path} is damaged: {error}") from None
+    except TypeError:
+        raise VBenchError(f"{path} is no reference of `vbench check`; {AGAIN}") from None
