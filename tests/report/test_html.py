@@ -108,7 +108,7 @@ def test_the_summary_in_sentences_says_what_the_front_is(tmp_path) -> None:
             for m, (y, x) in rows.items()
         ]
         + [{"method": "e", "status": "partial", "success_auc": 0.9, "ms_mean": 0.1}]
-    ).assign(clips="27/27")
+    ).assign(clips="27/27", lacks=["", "", "", "", "clip3"])
     assert _brief(found, "ms_mean", "success_auc") == [
         "Most accurate: a, success auc 0.600 ±0.10 at 2 ms a frame.",
         "Cheapest: b, success auc 0.500 ±0.10 at 0.5 ms a frame, 4 times less.",

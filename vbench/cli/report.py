@@ -86,6 +86,7 @@ def report(
     from vbench.cli.app import Exit, messages, print_json, tables
     from vbench.cost.device_profile import open_profile
     from vbench.report.coco import coco_table, show_coco
+    from vbench.report.coverage import coverage_notes
     from vbench.report.drawing import PLOTS, Wish, draw
     from vbench.report.projection import projected_json, show_projection
     from vbench.report.tables import per_attribute, results_json, summary, write_tables
@@ -138,6 +139,9 @@ def report(
                 show_projection(tables(), one)
         else:
             print(as_text(only_columns(found, columns), form))
+        if form != "json":
+            for note in coverage_notes(found, manifest):
+                console.print(note, style="yellow", markup=False, soft_wrap=True)
         if plot is not None:
             wish = Wish(folder, manifest, found, x, y, clip, published, profiles)
             written += draw(wish, plot, out)

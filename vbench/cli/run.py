@@ -12,6 +12,7 @@ import typer
 from vbench.core.errors import VBenchError
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
     from rich.progress import Progress
 
     from vbench.run.bench import Listener
@@ -157,7 +158,7 @@ def run(
         print_json(results_json(request.folder, found))
     elif not quiet:
         show_table(tables(), found, f"{chosen.name}, {chosen.coverage} clips")
-        show_notes(console, request.folder)
+        show_notes(console, request.folder, found)
         for line in unscored(request.folder, found):
             console.print(line, style="red", markup=False)
         console.print(f"tables: {', '.join(str(path) for path in written)}")
@@ -183,11 +184,13 @@ def _stored(path: Path | None, protocol: str, alone: bool) -> StoredSeconds | No
     return StoredSeconds.of_run(path)
 
 
-def show_notes(console: Any, folder: RunFolder) -> None:
-    """Print what a reader of a run's times should know."""
+def show_notes(console: Any, folder: RunFolder, found: DataFrame) -> None:
+    """Print what a reader of a run's times and of its summary `found` should know."""
+    from vbench.report.coverage import coverage_notes
     from vbench.report.timing_notes import timing_notes
 
-    for note in timing_notes(folder.read()):
+    manifest = folder.read()
+    for note in (*timing_notes(manifest), *coverage_notes(found, manifest)):
         console.print(note, style="yellow", markup=False)
 
 

@@ -84,7 +84,7 @@ def sweep(
     Example: vbench sweep keyframe-interval --methods kcf+dummy --intervals 1,2,5,10
     """
     from vbench.cli.app import Exit, messages, tables
-    from vbench.cli.run import listening
+    from vbench.cli.run import listening, show_notes
     from vbench.cost.allocator import keep_freed_memory
     from vbench.report.sweeps import sweep_table, write_sweep
     from vbench.report.tables import results_json, summary, write_tables
@@ -126,6 +126,7 @@ def sweep(
         if not (quiet or json):
             title = f"{name}, {one.suite.coverage} clips, {one.found.axis}"
             show_table(tables(), table, title)
+            show_notes(console, folder, rows)
             console.print(f"written: {', '.join(map(str, written))}", soft_wrap=True)
         failed += [f"{m} on {clip}: {why}" for (m, clip), why in outcome.failed.items()]
     _finish(grid, points, answers, out, quiet, json)
@@ -256,10 +257,14 @@ def _grid(
 def _draw(folder: RunFolder, table: DataFrame, axis: str, suite: Suite) -> list[Path]:
     """One figure a cost that is known."""
     from vbench.report.canvas import save
+    from vbench.report.coverage import comparable, lacking
     from vbench.report.sweep_tradeoff import sweep_tradeoff
     from vbench.report.tradeoff import COSTS
 
     title = f"{suite.name}, {suite.coverage} clips, by {axis}"
+    if few := lacking(table):
+        title += f"\nleft out, of fewer clips: {few}"
+    table = table[comparable(table)]
     known = [cost for cost in COSTS if cost in table and table[cost].notna().any()]
     figures = {cost: sweep_tradeoff(table, axis, title, cost) for cost in known}
     stems = {cost: folder.path / "plots" / f"sweep-{cost}" for cost in known}

@@ -17,6 +17,7 @@ from vbench.metrics.vot import VotScore
 from vbench.report.accuracy import curve_of
 from vbench.report.attributes import attributes
 from vbench.report.canvas import save
+from vbench.report.coverage import comparable, lacking
 from vbench.report.curves import curves
 from vbench.report.intervals import interval
 from vbench.report.latencies import latencies
@@ -64,6 +65,12 @@ class Wish:
         less = [f"{method} {clips}" for method, clips in pairs if clips != usual]
         named = ", ".join(less[:MOST_LESS]) + (", ..." if len(less) > MOST_LESS else "")
         return f"{self.manifest.suite}, {usual} clips{f' ({named})' if less else ''}"
+
+    @property
+    def whole_title(self) -> str:
+        """The title of a plot without what lacks clips that others have."""
+        few = lacking(self.summary)
+        return self.title + (f"\nleft out, of fewer clips: {few}" if few else "")
 
     def cells(self) -> dict[str, list[Cell]]:
         """Cells that have a result, by method, in the order of the summary."""
@@ -175,7 +182,8 @@ def _vot_scores(wish: Wish) -> dict[str, VotScore]:
 
 def _interval(wish: Wish) -> Any:
     axis = read_axis(wish.folder)["axis"]
-    return interval(sweep_table(wish.folder), axis, wish.title, wish.y)
+    points = sweep_table(wish.folder)
+    return interval(points[comparable(points)], axis, wish.whole_title, wish.y)
 
 
 def _one_clip(wish: Wish) -> tuple[str, dict[str, Trace]]:
@@ -215,13 +223,20 @@ def _speeds(wish: Wish) -> pd.DataFrame:
         return projection_table(wish.folder, profile, wish.manifest)
 
     profiles = wish.devices or tuple(shipped_profiles().values())
-    return speed_table(wish.summary, wish.manifest, projected, profiles, wish.published, wish.y)
+    return speed_table(
+        wish.summary[comparable(wish.summary)],
+        wish.manifest,
+        projected,
+        profiles,
+        wish.published,
+        wish.y,
+    )
 
 
 PLOTS: Mapping[str, Callable[[Wish], Any]] = {
     "tradeoff": _tradeoff,
     "interval": _interval,
-    "speed-accuracy": lambda wish: speed_accuracy(_speeds(wish), wish.title, wish.x),
+    "speed-accuracy": lambda wish: speed_accuracy(_speeds(wish), wish.whole_title, wish.x),
     "success": lambda wish: _curves(wish, "success"),
     "precision": lambda wish: _curves(wish, "precision"),
     "ar": lambda wish: accuracy_robustness(_vot_scores(wish), wish.title),

@@ -17,6 +17,7 @@ from vbench.core.boxes import Boxes, Image, iou
 from vbench.core.trace import Kind, Trace
 from vbench.metrics.metric import METRICS
 from vbench.report.canvas import base_of, cheap_of
+from vbench.report.coverage import LACKS, comparable
 from vbench.report.overlay import answered, truth_boxes
 from vbench.report.tables import ACCURACY, PM, Cell, cells, per_clip, summary
 from vbench.report.tradeoff import pareto
@@ -88,7 +89,7 @@ def _about(manifest: Manifest, found: pd.DataFrame) -> str:
 
 def _brief(found: pd.DataFrame, x: str, y: str) -> list[str]:
     """What the table says, in sentences, for who has not read one before."""
-    whole = found[found["status"] == "ok"]
+    whole = found[comparable(found) & (found["status"] != "failed")]
     left = len(found) - len(whole)
     said = [f"{left} of {len(found)} methods lack clips and are left out here."] if left else []
     done, _, total = str(whole["clips"].iloc[0] if len(whole) else "").partition("/")
@@ -156,6 +157,7 @@ def _row(row: Mapping[Any, Any]) -> dict[str, Any]:
         "method": row["method"],
         "clips": row["clips"],
         "status": row["status"],
+        "lacks": row.get(LACKS) or "",
         **{name: _number(value) for name, value in kept.items()},
     }
 

@@ -117,7 +117,7 @@ function drawPlot() {
   const ordered = [...rows].sort((a, b) => b[y] - a[y]);
   for (const row of ordered) {
     const dot = shape("circle", { cx: across.at(row[x]), cy: up.at(row[y]), r: 6, fill: colourOf(row),
-      class: "dot" + (picked.has(row.method) ? " on" : ""), tabindex: 0, "aria-label": row.method });
+      class: "dot" + (picked.has(row.method) ? " on" : "") + (row.lacks ? " few" : ""), tabindex: 0, "aria-label": row.method });
     const names = [y, x, "interval", "gmac_per_frame", "fps", "ms_p50", "params_m"].filter((n) => column[n]);
     dot.addEventListener("mouseenter", (e) => tip(e, row, [...new Set(names)]));
     dot.addEventListener("focus", (e) => tip(e, row, [...new Set(names)]));
@@ -142,7 +142,7 @@ function apart(axis, width) {
 }
 function drawFront(svg, rows, x, y, across, up) {
   const sign = column[y].better === "lower" ? -1 : 1, cost = column[x].better === "higher" ? -1 : 1;
-  const sorted = [...rows].sort((a, b) => cost * (a[x] - b[x]) || sign * (b[y] - a[y]));
+  const sorted = rows.filter((r) => !r.lacks).sort((a, b) => cost * (a[x] - b[x]) || sign * (b[y] - a[y]));
   let best = -Infinity, path = "";
   for (const row of sorted)
     if (sign * row[y] > best) {
@@ -150,7 +150,7 @@ function drawFront(svg, rows, x, y, across, up) {
       const px = across.at(row[x]), py = up.at(row[y]);
       path += path ? `H${px}V${py}` : `M${px} ${py}`;
     }
-  svg.append(shape("path", { d: path, class: "front" }));
+  if (path) svg.append(shape("path", { d: path, class: "front" }));
 }
 // A name stands beside its point where there is room for it; otherwise hovering tells it.
 function label(svg, row, px, py, taken, width, narrow) {
@@ -198,11 +198,13 @@ function drawTable() {
 function methodRow(row, names, ranks) {
   const line = element("tr");
   line.append(nameCell(row.method));
-  line.append(element("td", row.status === "ok" ? {} : { class: "bad", title: row.status }, row.clips));
+  const few = row.lacks ? `without ${row.lacks}: no rank` : row.status;
+  line.append(element("td", row.status === "ok" ? {} : { class: "bad", title: few }, row.clips));
   for (const name of names) {
     const text = shown(name, row[name]);
     const cell = element("td", {}, text);
-    if (text === ranks[name][0]) cell.className = "best";
+    if (row.lacks) cell.className = "few";
+    else if (text === ranks[name][0]) cell.className = "best";
     else if (text === ranks[name][1]) cell.className = "second";
     if (sure(row, name)) cell.append(element("span", { class: "pm" }, sure(row, name)));
     line.append(cell);
@@ -211,7 +213,7 @@ function methodRow(row, names, ranks) {
 }
 function bestTwo(name) {
   if (column[name].better === "neither" || D.rows.length < 2) return [];
-  const values = D.rows.map((r) => r[name]).filter((v) => typeof v === "number");
+  const values = D.rows.filter((r) => !r.lacks).map((r) => r[name]).filter((v) => typeof v === "number");
   values.sort((a, b) => (column[name].better === "higher" ? b - a : a - b));
   return [...new Set(values.map((v) => shown(name, v)))].slice(0, 2);
 }

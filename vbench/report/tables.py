@@ -18,6 +18,7 @@ from vbench.cost.reference_filter import filter_operations
 from vbench.cost.unit_costs import UnitCosts
 from vbench.metrics.metric import METRICS
 from vbench.report.accuracy import accuracy_of, plus_minus_of
+from vbench.report.coverage import LACKS, lacks
 from vbench.report.timing_notes import joules_per_frame
 from vbench.report.video import by_class, by_distance, unscorable
 from vbench.report.vot_accuracy import Interval, interval_of
@@ -103,8 +104,9 @@ def summary(
 ) -> pd.DataFrame:
     """One row a method: accuracy as means over clips, costs from the calls that really happened.
 
-    `clips` says how many of the complete suite's clips the row is about. With `tag` only the clips
-    with that attribute count. Costs and times leave out the first frame, where a tracker starts.
+    `clips` says how many of the complete suite's clips the row is about, `lacks` which of them
+    other methods have and this one has not. With `tag` only the clips with that attribute count.
+    Costs and times leave out the first frame, where a tracker starts.
     """
     manifest = manifest or folder.read()
     read = cells(folder, manifest)
@@ -119,7 +121,10 @@ def summary(
     rows = [
         _summary_row(manifest, manifest.methods[m], found, total) for m, found in by_method.items()
     ]
-    return _ordered(pd.DataFrame(rows), ["method", "clips", "status"], [])
+    few = lacks({m: [c.clip for c in found if c.trace] for m, found in by_method.items()})
+    if any(few.values()):
+        rows = [row | {LACKS: few[row["method"]]} for row in rows]
+    return _ordered(pd.DataFrame(rows), ["method", "clips", "status"], [LACKS])
 
 
 def per_attribute(folder: RunFolder, manifest: Manifest | None = None) -> pd.DataFrame:
@@ -129,7 +134,8 @@ def per_attribute(folder: RunFolder, manifest: Manifest | None = None) -> pd.Dat
     frames = [summary(folder, manifest, tag).assign(attribute=tag) for tag in tags]
     if not frames:
         return pd.DataFrame(columns=["attribute", "method", "clips"])
-    return _ordered(pd.concat(frames, ignore_index=True), ["attribute", "method", "clips"], [])
+    found = pd.concat(frames, ignore_index=True)
+    return _ordered(found, ["attribute", "method", "clips"], [LACKS])
 
 
 def per_class(folder: RunFolder, manifest: Manifest | None = None) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import pandas as pd
 from vbench.core.errors import UnknownName, VBenchError
 from vbench.core.method import split_methods
 from vbench.metrics.metric import METRICS
+from vbench.report.coverage import LACKS, comparable
 from vbench.report.tables import ACCURACY, PM, shown
 
 if TYPE_CHECKING:
@@ -34,13 +35,15 @@ MARKED = tuple(m for m in METRICS if METRICS[m].better != "neither" and m != "me
 
 
 def sorted_by(frame: pd.DataFrame, column: str | None) -> pd.DataFrame:
-    """Sort a summary by a column, the best first."""
+    """Sort a summary by a column, the best first; what lacks clips of the others comes last."""
     if column is None:
         return frame
     if column not in frame:
         raise UnknownName("column", column, [str(c) for c in frame.columns])
     ascending = column not in METRICS or not METRICS[column].higher_is_better
-    return frame.sort_values(column, ascending=ascending, kind="stable").reset_index(drop=True)
+    found = frame.sort_values(column, ascending=ascending, kind="stable")
+    whole = comparable(found)
+    return pd.concat([found[whole], found[~whole]], ignore_index=True)
 
 
 def only_methods(frame: pd.DataFrame, methods: str | None) -> pd.DataFrame:
@@ -69,7 +72,8 @@ def only_columns(frame: pd.DataFrame, columns: str | None) -> pd.DataFrame:
             raise UnknownName("column in this run", name, known)
     wanted = [c for name in named for c in (name, f"{name}{PM}") if c in frame]
     first = [c for c in TEXT if c in frame]
-    return frame[list(dict.fromkeys([*first, *wanted]))]
+    last = [LACKS] if LACKS in frame else []
+    return frame[list(dict.fromkeys([*first, *wanted, *last]))]
 
 
 def show_table(console: Any, frame: pd.DataFrame, title: str, every: bool = False) -> None:
@@ -79,7 +83,7 @@ def show_table(console: Any, frame: pd.DataFrame, title: str, every: bool = Fals
     """
     from rich.table import Table
 
-    all_columns = [str(c) for c in frame.columns if not str(c).endswith(PM)]
+    all_columns = [str(c) for c in frame.columns if not str(c).endswith(PM) and c != LACKS]
     columns = all_columns if every else [c for c in SHOWN if c in frame]
     if "attribute" in frame and "attribute" not in columns:
         columns.insert(0, "attribute")
@@ -130,13 +134,17 @@ def _cell(row: dict[Any, Any], column: str) -> str:
 
 
 def marks(frame: pd.DataFrame) -> dict[tuple[int, str], int]:
-    """Rank 1 and 2 of each column by (row, column); equal values share a rank."""
+    """Rank 1 and 2 of each column by (row, column); equal values share a rank.
+
+    A row that lacks clips which others have gets none.
+    """
     found = {}
+    whole = comparable(frame)
     for column in MARKED:
         if column not in frame or len(frame) < 2:
             continue
         metric = METRICS[column]
-        values = frame[column].round(metric.decimals)
+        values = frame[column].where(whole).round(metric.decimals)
         ranks = values.rank(method="dense", ascending=not metric.higher_is_better)
         for index, rank in enumerate(ranks):
             if rank in (1.0, 2.0):
@@ -148,7 +156,7 @@ def as_text(frame: pd.DataFrame, form: str) -> str:
     """Write a summary as markdown, LaTeX (booktabs) or CSV."""
     if form == "csv":
         return frame.to_csv(index=False).rstrip("\n")
-    columns = [str(c) for c in frame.columns if c != "problem" and not c.endswith(PM)]
+    columns = [str(c) for c in frame.columns if c not in ("problem", LACKS) and not c.endswith(PM)]
     rows = cells_as_text(frame, columns)
     styles = marks(frame)
     if form == "md":

@@ -12,11 +12,14 @@ import pandas as pd
 
 from vbench.core.errors import VBenchError
 from vbench.report.canvas import AXES, base_colours, canvas, marks_of, plain_ticks, styles
+from vbench.report.coverage import comparable, lacking
 from vbench.report.labels import place_labels
 from vbench.report.published_points import UNKNOWN_BASE, draw_points, published_points, sources
 
 # So many methods get a larger sheet.
 MANY = 20
+# Opacity of what is not about the clips that the others are about.
+FAINT = 0.35
 ACCURACIES = ("success_auc", "map50", "eao", "ao")
 COSTS = ("gmac_per_frame", "ms_mean")
 
@@ -41,7 +44,8 @@ def tradeoff(
 ) -> Any:
     """Plot accuracy against cost, the Pareto front marked, one colour a base model.
 
-    `published` names a suite whose printed points are drawn beside, hollow.
+    What lacks clips that others have is drawn faint. `published` names a suite whose printed points
+    are drawn beside, hollow.
 
     Raises:
         VBenchError: no method has both numbers.
@@ -61,14 +65,15 @@ def tradeoff(
         # A method that computes nothing (0 MAC) stays in the picture, at the left border.
         axes.set_xscale("symlog", linthresh=float(positive.min()) / 2)
         plain_ticks(axes.xaxis, math.inf)
-    front = pareto(list(cost), list(accuracy))
+    whole = np.flatnonzero(comparable(shown).to_numpy())
+    front = [int(whole[i]) for i in pareto(list(cost[whole]), list(accuracy[whole]))]
     axes.step(cost[front], accuracy[front], where="post", color="0.6", lw=1.2, zorder=1)
     for method, c, a, index in zip(shown["method"], cost, accuracy, range(len(shown)), strict=True):
         colour, mark = style[method]
         on_front = index in front
         axes.plot(
             c, a, mark, color=colour, ms=8 if on_front else 6, mec="black" if on_front else "white",
-            mew=0.9, zorder=3, clip_on=False,
+            mew=0.9, zorder=3, clip_on=False, alpha=1.0 if index in whole else FAINT,
         )  # fmt: skip
     axes.margins(x=0.12, y=0.14)
     axes.set_xlabel(AXES.get(x, x))
@@ -76,6 +81,8 @@ def tradeoff(
     unknown = [m for m in frame["method"] if m not in set(shown["method"])]
     if unknown:
         title += f"\nnot shown, {x} unknown: {', '.join(unknown)}"
+    if few := lacking(shown):
+        title += "\n" + fill(f"faint, of fewer clips and not on the front: {few}", 100)
     if points:
         title += "\n" + fill(f"hollow, as printed for all clips: {sources(points)}", 100)
     axes.set_title(title, loc="left", fontsize=9)
