@@ -1,8 +1,9 @@
 """MDNet: candidates around the last place, scored by a network that learns the target on the way.
 
 Nam and Han, Learning Multi-Domain Convolutional Neural Networks for Visual Tracking, CVPR 2016;
-constants of hyeonseobnam/py-MDNet (tracking/options.yaml), whose checkpoints load. Patches are
-resized as by hyseob/MDNet utils/im_crop.m: bilinear, without smoothing.
+constants of hyeonseobnam/py-MDNet (tracking/options.yaml) with its checkpoints, and of hyseob/MDNet
+(tracking/mdnet_init.m) with MATLAB's. Patches are resized as by hyseob/MDNet utils/im_crop.m:
+bilinear, without smoothing.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from vbench.nn.box_samples import Sampler
 
 from .domain_tracker import DomainTracker, Recipe, check_network
 from .mdnet_network import is_published_matlab, mdnetwork
-from .mdnet_update import TORCH, Lesson
+from .mdnet_update import MATCONVNET, TORCH, Lesson
 
 PATCH_PX, PADDING_PX, OUTSIDE = 107, 16, 128
 
@@ -37,6 +38,21 @@ PY_MDNET = Recipe(
     widest=1.5,
     short=30,
 )
+STEP = 1.05
+MATLAB = Recipe(
+    candidates=Sampler("gaussian", 0.6, STEP),
+    positives=Sampler("gaussian", 0.1, STEP**5),
+    first_negatives=(Sampler("uniform", 1.0, STEP**10), Sampler("whole", 1.0, STEP**5)),
+    negatives=Sampler("uniform", 2.0, STEP**5),
+    regression=Sampler("uniform", 0.3, STEP**10, STEP**2),
+    first=Lesson(1e-4, 30),
+    later=Lesson(3e-4, 10),
+    habits=MATCONVNET,
+    grows=1.1,
+    widest=1.5,
+    whitened=True,
+)
+RELEASES = {"py-mdnet": PY_MDNET, "matlab": MATLAB}
 
 
 class MDNet(DomainTracker):
@@ -47,6 +63,7 @@ class MDNet(DomainTracker):
         fcs: connected layers, 3 or 2.
         regression: refine the answer by box regression.
         norm: the local normalisation: that of the weights' origin, MATLAB or not, if `auto`.
+        release: whose samples, learning rates and box regression; the weights' origin's, if `auto`.
         stop: end an update once its loss is below this, as FDN does; None never does.
         candidates: boxes that are scored in a frame.
         samples: share of the published numbers of samples that is drawn to learn from.
@@ -60,6 +77,7 @@ class MDNet(DomainTracker):
         fcs: int = 3,
         regression: bool = True,
         norm: Literal["auto", "py-mdnet", "matconvnet"] = "auto",
+        release: Literal["auto", "py-mdnet", "matlab"] = "auto",
         stop: float | None = None,
         candidates: int = 256,
         samples: float = 1.0,
@@ -70,11 +88,15 @@ class MDNet(DomainTracker):
         seed: int = 0,
     ) -> None:
         check_network("mdnet", convs, fcs, width)
+        matlab = is_published_matlab(weights)
         if norm == "auto":
-            norm = "matconvnet" if is_published_matlab(weights) else "py-mdnet"
+            norm = "matconvnet" if matlab else "py-mdnet"
+        if release == "auto":
+            release = "matlab" if matlab else "py-mdnet"
         self.network = mdnetwork("patch", norm, convs, fcs, width, weights, device, seed)
         self.batch = max(1, batch)
-        super().__init__(PY_MDNET, candidates, samples, regression, stop, device, seed)
+        recipe = RELEASES[release]
+        super().__init__(recipe, candidates, samples, regression, stop, device, seed)
 
     def look(self, frame: Image) -> None:
         """Keep `frame` to cut patches from."""

@@ -225,7 +225,7 @@ def test_boxes_of_a_scene_are_where_they_are_in_it() -> None:
     assert (found - wanted).abs().mean() < 0.02 * wanted.abs().mean()
 
 
-def test_matlab_weights_bring_their_normalisation(tmp_path) -> None:
+def test_matlab_weights_bring_their_normalisation_and_constants(tmp_path) -> None:
     path = tmp_path / "mdnet.mat"
     layers = np.empty((1, 5), dtype=object)
     shapes = {"conv1": (7, 7, 3, 3), "conv2": (5, 5, 3, 8), "conv3": (3, 3, 8, 16),
@@ -236,8 +236,14 @@ def test_matlab_weights_bring_their_normalisation(tmp_path) -> None:
         layers[0, index] = {"name": name, "filters": filters, "biases": biases}
     savemat(path, {"layers": layers})
     given = Weights("mdnet", {path.name: path}, "")
-    assert MDNet(width=1 / 32, weights=given).network.trunk.conv1[2].rule == NORMS["matconvnet"]
-    assert MDNet(width=1 / 32).network.trunk.conv1[2].rule == NORMS["py-mdnet"]
+    loaded, drawn = MDNet(width=1 / 32, weights=given), MDNet(width=1 / 32)
+    assert loaded.network.trunk.conv1[2].rule == NORMS["matconvnet"]
+    assert drawn.network.trunk.conv1[2].rule == NORMS["py-mdnet"]
+    # hyseob/MDNet mdnet_init.m against py-MDNet's options.yaml.
+    assert tuple(loaded.recipe.first) == (1e-4, 30)
+    assert tuple(drawn.recipe.first) == (5e-4, 50)
+    asked = MDNet(width=1 / 32, weights=given, release="py-mdnet")
+    assert tuple(asked.recipe.first) == (5e-4, 50)
 
 
 def test_frames_cost_what_is_published() -> None:
