@@ -14,9 +14,10 @@ from vbench.core.policy import Decay, Every, Fixed, FixedMiddle, Online
 from vbench.core.roles import Joining, Placed, Propagated
 from vbench.core.trace import Kind
 from vbench.cost.stopwatch import FakeClock
-from vbench.run.chains import ALONE_FRAMES, ALONE_KEYFRAMES, Unseen, answered_unseen, last_frames
+from vbench.run.alone_times import FRAMES, KEYFRAMES
+from vbench.run.chains import Unseen, answered_unseen, carry_together, last_frames
 from vbench.run.loop import run_clip
-from vbench.run.replay import Carried, replaying, with_seconds_of
+from vbench.run.replay import Carried, Recalling, replaying, with_seconds_of
 from vbench.run.stepper import DetectorStepper
 
 COUNTS = [3, 1, 0, 2, 2, 3, 1, 4, 2, 0, 2, 3]
@@ -74,9 +75,9 @@ def recorded():
     return run(DetectorStepper(Slow(clock)), Every(), clock)
 
 
-def together(policies):
+def together(policies, workers=1):
     """The traces of a sweep, and the frames that its propagator was shown."""
-    clock, record, carried = FakeClock(0), recorded(), Carried()
+    clock, record, carried = FakeClock(0), recorded(), Carried(workers=workers)
     made, drifter = [], Drifter(clock)
     for policy in policies:
         stepper = DetectorStepper(Slow(clock), drifter)
@@ -89,15 +90,16 @@ def together(policies):
 
 
 @settings(deadline=None)
-@given(POLICIES)
-def test_traces_are_those_of_running_each_policy_for_real(policies) -> None:
-    for policy, found in zip(policies, together(policies)[0], strict=True):
+@given(POLICIES, st.integers(1, 4))
+def test_traces_are_those_of_running_each_policy_for_real(policies, workers) -> None:
+    for policy, found in zip(policies, together(policies, workers)[0], strict=True):
         clock = FakeClock(0)
         real = run(DetectorStepper(Slow(clock), Drifter(clock)), policy, clock)
         for name in ("kind", "objects", "carried", "belief", "boxes", "scores", "labels"):
             assert getattr(real, name).tobytes() == getattr(found, name).tobytes(), name
         keys = found.kind != Kind.INTER
-        assert found.seconds[keys] == pytest.approx(real.seconds[keys])
+        # Only a thread alone can be timed by a clock that all of them set.
+        assert workers > 1 or found.seconds[keys] == pytest.approx(real.seconds[keys])
 
 
 def test_seconds_agree_exactly_where_calls_differ_in_their_number_of_objects() -> None:
@@ -114,7 +116,7 @@ def test_every_frame_is_shown_once_however_many_policies_there_are() -> None:
     _, shown = together(policies)
     keys = {t for k in (2, 3, 4, 12) for t in range(0, N, k)}
     alone = len(shown) - (N - 1) - len(keys)
-    assert 0 < alone <= ALONE_KEYFRAMES * (1 + ALONE_FRAMES)
+    assert 0 < alone <= KEYFRAMES * (1 + FRAMES)
 
 
 def test_how_far_objects_are_carried() -> None:
@@ -147,6 +149,21 @@ def propagator(request):
     if isinstance(found, Placed) or not isinstance(found, Joining):
         pytest.skip("carries the objects of one keyframe at a time")
     return found
+
+
+def test_threads_carry_objects_where_one_thread_carries_them(propagator) -> None:
+    """Byte for byte, over ways that open and close at different frames."""
+    of = replace(clip(N), frames=[frame(2.0 * index) for index in range(N)], known_size=None)
+    boxes = [np.array([BOX, [20.0, 20, 24, 30], [60.0, 40, 40, 30]])[:count] for count in COUNTS]
+    last = last_frames([Fixed(2), Fixed(5), Fixed(12)], N)
+    kept = []
+    for workers in (1, 3):
+        recalling = Recalling(propagator, Carried(workers=workers), FakeClock(0).now)
+        assert carry_together(recalling, propagator, of, boxes, last)
+        answers = recalling.carried.answers
+        kept.append({at: (a.boxes.tobytes(), a.belief.tobytes()) for at, (a, _) in answers.items()})
+    assert kept[0] == kept[1]
+    assert len(kept[0]) == sum(end - key for key, end in enumerate(last) if end >= 0)
 
 
 LATER = np.array([[60.0, 40, 40, 30], [10.0, 60, 30, 30], [70.0, 12, 22, 40]])

@@ -7,23 +7,23 @@ call a frame; policies are answered from it without a look at the frames.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
-from vbench.core.boxes import Boxes, Floats, Image, Ints
+from vbench.core.boxes import Boxes, Image, Ints
 from vbench.core.clip import Clip
 from vbench.core.policy import Decay, Fixed, Policy
 from vbench.core.roles import Blind, Joining, Propagated, TrackPost
 from vbench.core.trace import Trace
+from vbench.run.alone_times import Alone, Now, alone, paces
 from vbench.run.replay import Carried, Recalling
 from vbench.run.stepper import DetectorStepper
-
-Now = Callable[[], float]
-# What calls for the objects of one keyframe take is measured on so many keyframes and frames each.
-ALONE_KEYFRAMES, ALONE_FRAMES = 5, 6
+from vbench.run.threads import spare_threads
 
 
 @dataclass(frozen=True)
@@ -95,21 +95,41 @@ def carry_together(
     wanted = int((last - np.arange(len(last)))[last >= 0].sum())
     if len(carried.answers) + wanted > carried.limit:
         return False
-    alone = _alone(propagator, recalling.now, clip, boxes, np.flatnonzero(last >= 0))
-    together = _Together(propagator, recalling.now)
-    for index in range(len(clip)):
-        frame = clip.frames[index]
-        if frame.shape[1::-1] != clip.size:
-            return False
-        together.move(index, frame)
-        if last[index] >= 0:
-            together.begin(index, frame, boxes[index], int(last[index]))
+    keys = np.flatnonzero(last >= 0)
+    times = alone(propagator, recalling.now, clip, boxes, keys)
+    crew = [_Together(each, recalling.now) for each in _crew(propagator, carried.workers)]
+    with ThreadPoolExecutor(len(crew)) as pool:
+        frame = clip.frames[0]
+        for index in range(len(clip)):
+            if frame.shape[1::-1] != clip.size:
+                return False
+            fewest = min(crew, key=lambda each: each.objects)
+            steps = []
+            for each in crew:
+                begins = boxes[index] if each is fewest and last[index] >= 0 else None
+                steps.append(pool.submit(each.step, index, frame, begins, int(last[index])))
+            # The next frame is decoded meanwhile.
+            following = clip.frames[index + 1] if index + 1 < len(clip) else frame
+            for step in steps:
+                step.result()
+            frame = following
     carried.even.add(clip.name)
-    for key, seconds in together.anchored.items():
-        carried.anchors[clip.name, key] = seconds
-    for key, index, found, seconds in together.answers(alone):
-        carried.answers[clip.name, key, index] = found, seconds
+    for each in crew:
+        each.keep_answers(carried, clip.name, times)
     return True
+
+
+def _crew(propagator: Joining, workers: int | None) -> list[Joining]:
+    """The propagator and copies of it, one a thread; itself alone where it cannot be copied."""
+    if str(getattr(propagator, "device", "cpu")) != "cpu":
+        return [propagator]
+    try:
+        return [
+            propagator,
+            *(deepcopy(propagator) for _ in range((workers or spare_threads()) - 1)),
+        ]
+    except (TypeError, RuntimeError):
+        return [propagator]
 
 
 class _Way(NamedTuple):
@@ -128,52 +148,52 @@ class _Call(NamedTuple):
     found: Propagated
     seconds: float
 
-    @property
-    def objects(self) -> int:
-        return len(self.found.boxes)
-
 
 class _Together:
-    """All ways that are open at a frame."""
+    """The ways that are open at a frame, of all or of some keyframes."""
 
     def __init__(self, propagator: Joining, now: Now) -> None:
         self.propagator, self.now = propagator, now
         self.ways: tuple[_Way, ...] = ()
         self.calls: list[_Call] = []
-        self.anchored: dict[int, float] = {}
+        self.anchored: list[tuple[_Way, float]] = []
 
-    def move(self, index: int, frame: Image) -> None:
-        """Carry everything to this frame; ways that end here are closed."""
+    @property
+    def objects(self) -> int:
+        """How many are carried now."""
+        return sum(way.objects for way in self.ways)
+
+    def step(self, index: int, frame: Image, boxes: Boxes | None, last: int) -> None:
+        """Carry everything to this frame; open a way for the boxes (n, 4) of a keyframe."""
         if self.ways:
             before = self.now()
             found = self.propagator.propagate(frame)  # type: ignore[attr-defined]
             self.calls.append(_Call(index, self.ways, found, self.now() - before))
-            self._close(index)
-
-    def begin(self, index: int, frame: Image, boxes: Boxes, last: int) -> None:
-        """Open a way for the boxes (n, 4) of this keyframe."""
-        before = self.now()
-        self.propagator.join(frame, boxes)
-        self.anchored[index] = self.now() - before
-        self.ways = (*self.ways, _Way(index, last, len(boxes)))
+        if boxes is not None:
+            before = self.now()
+            self.propagator.join(frame, boxes)
+            way = _Way(index, last, len(boxes))
+            self.anchored.append((way, self.now() - before))
+            self.ways = (*self.ways, way)
         self._close(index)
 
-    def answers(self, alone: Knots) -> Iterator[tuple[int, int, Propagated, float]]:
-        """Keyframe, frame, answer and seconds of every way on every frame.
+    def keep_answers(self, carried: Carried, clip: str, times: Alone) -> None:
+        """Keep the answer of every way on every frame.
 
-        What a way would have taken alone is what `alone` says, as much slower or faster as its call
-        was than calls of its size are.
+        Its seconds are what it takes alone, as much more or less as its call took than others of
+        its size.
         """
-        start, slope = line_through([(call.objects, call.seconds) for call in self.calls])
-        for call in self.calls:
-            usual = start + slope * call.objects
-            pace = call.seconds / usual if usual > 0 else 1.0
+        anchored = [(way.objects, seconds) for way, seconds in self.anchored]
+        for (way, _), pace in zip(self.anchored, paces(anchored), strict=True):
+            carried.anchors[clip, way.key] = pace * times.anchor.at(way.objects)
+        called = [(len(call.found.boxes), call.seconds) for call in self.calls]
+        for call, pace in zip(self.calls, paces(called), strict=True):
             end = 0
             for way in call.ways:
                 rows = slice(end, end := end + way.objects)
-                seconds = pace * float(np.interp(way.objects, alone.objects, alone.seconds))
                 found = Propagated(call.found.boxes[rows], call.found.belief[rows])
-                yield way.key, call.frame, found, seconds
+                seconds = pace * times.propagate.at(way.objects)
+                carried.answers[clip, way.key, call.frame] = found, seconds
 
     def _close(self, index: int) -> None:
         ending = [way.last <= index for way in self.ways]
@@ -181,63 +201,6 @@ class _Together:
             objects = [way.objects for way in self.ways]
             self.propagator.keep(np.repeat(np.logical_not(ending), objects))
             self.ways = tuple(way for way in self.ways if way.last > index)
-
-
-def _alone(propagator: Joining, now: Now, clip: Clip, boxes: Sequence[Boxes], keys: Ints) -> Knots:
-    """Measure calls for the objects of some keyframes alone, from the fewest to the most."""
-    counts = np.array([len(boxes[key]) for key in keys])
-    order = keys[np.argsort(counts, kind="stable")]
-    order = order[order + 1 < len(clip)]
-    chosen = order[
-        np.linspace(0, len(order) - 1, min(ALONE_KEYFRAMES, len(order))).round().astype(int)
-    ]
-    calls = []
-    for key in chosen.tolist():
-        first = clip.frames[key]
-        propagator.join(first, boxes[key])
-        for index in range(key + 1, min(key + 1 + ALONE_FRAMES, len(clip))):
-            # Decoded between the calls, as when it runs for real.
-            frame = clip.frames[index]
-            if frame.shape != first.shape:
-                break
-            before = now()
-            propagator.propagate(frame)  # type: ignore[attr-defined]
-            calls.append((len(boxes[key]), now() - before))
-        propagator.keep(np.zeros(len(boxes[key]), np.bool_))
-    return Knots.of(calls)
-
-
-class Knots(NamedTuple):
-    """Median seconds (k,) of calls by their number of objects (k,), which rises."""
-
-    objects: Floats
-    seconds: Floats
-
-    @classmethod
-    def of(cls, calls: Sequence[tuple[int, float]]) -> Knots:
-        """Those of calls (objects, seconds); nothing takes any time where there are none."""
-        objects, seconds = np.array(calls or [(0, 0.0)], np.float64).T
-        counts = np.unique(objects)
-        middle = np.array([np.median(seconds[objects == count]) for count in counts])
-        return cls(counts, middle)
-
-
-def line_through(calls: Sequence[tuple[int, float]]) -> tuple[float, float]:
-    """Seconds of a call and of an object in it, by a line through the medians by objects.
-
-    Neither is negative; (0, 0) where nothing was timed.
-    """
-    counts, middle = Knots.of(calls)
-    if not np.isfinite(middle).all():
-        return 0.0, 0.0
-    if len(counts) > 1:
-        sizes = [sum(objects == count for objects, _ in calls) for count in counts]
-        slope, start = np.polyfit(counts, middle, 1, w=np.sqrt(sizes))
-        if slope > 0 and start >= 0:
-            return float(start), float(slope)
-        if slope <= 0:
-            return float(middle.mean()), 0.0
-    return 0.0, float(middle.sum() / max(counts.sum(), 1.0))
 
 
 def _without_pixels(clip: Clip) -> Clip:

@@ -75,7 +75,7 @@ class Carried:
     """What one propagator answered to a detector, by clip, keyframe and frame, with its seconds.
 
     `limit` bounds the answers kept, each some hundred bytes; `even` names clips whose frames
-    are all of one size.
+    are all of one size. `workers` threads carry objects, one a core where it is None.
     """
 
     owner: str = ""
@@ -83,6 +83,7 @@ class Carried:
     answers: dict[tuple[str, int, int], tuple[Propagated, float]] = field(default_factory=dict)
     anchors: dict[tuple[str, int], float] = field(default_factory=dict)
     limit: int = 1_000_000
+    workers: int | None = None
 
     def of(self, owner: str) -> Carried:
         """Return this for a detector with a propagator; what it kept of another one is dropped."""

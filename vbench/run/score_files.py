@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from vbench.core.suite import Suite
 from vbench.metrics.profiles import Rules
 from vbench.metrics.suite_score import Placed, Remark, Result, Scorer, Scores
 from vbench.run.forks import can_fork, forked_map
+from vbench.run.threads import cores
 from vbench.store.raw_layout import ClipNames, RawTracker, find_trackers
 from vbench.store.raw_quirks import PlacedResults, place
 from vbench.store.raw_results import read_tracker
@@ -75,7 +75,7 @@ def score_path(
     # Scores are small; boxes, which `read_path` returns, would take longer to hand over.
     if can_fork():
         trackers, work = _each(path, suite, repair, scores_of)
-        return forked_map(work, trackers, _workers(), [*suite.clips, scorer.rules])
+        return forked_map(work, trackers, min(WORKERS, cores()), [*suite.clips, scorer.rules])
     return _threaded(*_each(path, suite, repair, scores_of))
 
 
@@ -135,13 +135,8 @@ def _threaded(trackers: Sequence[RawTracker], work: Callable[[RawTracker], T]) -
         return [work(trackers[0])]
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(_workers()) as pool:
+    with ThreadPoolExecutor(min(WORKERS, cores())) as pool:
         return list(pool.map(work, trackers))
-
-
-def _workers() -> int:
-    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
-    return min(WORKERS, len(usable) or os.cpu_count() or 1)
 
 
 def _files(tracker: RawTracker, names: ClipNames, suite: Suite, repair: bool) -> ResultFiles:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from contextlib import suppress
 
 
@@ -14,3 +16,15 @@ def set_threads(threads: int) -> None:
     torch.set_num_threads(threads)
     with suppress(RuntimeError):  # may be set once in a process only
         torch.set_num_interop_threads(1)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else ()
+    return len(usable) or os.cpu_count() or 1
+
+
+def spare_threads() -> int:
+    """How many threads of work fit on the cores, each with the threads that torch is set to."""
+    torch = sys.modules.get("torch")
+    return max(1, cores() // (torch.get_num_threads() if torch is not None else 1))
