@@ -15,7 +15,7 @@ from vbench.cost.load import Load, LoadWatch
 from vbench.report.timing_notes import joules_per_frame, timing_notes
 from vbench.run import bench, repeats, watch
 from vbench.run.bench import Order
-from vbench.run.compose import plan
+from vbench.run.compose import compose, plan
 from vbench.run.repeats import median_ms
 from vbench.run.watch import MethodWatch
 from vbench.store.run_folder import Manifest, MethodRecord, RunFolder
@@ -172,3 +172,68 @@ def alone_run(tmp_path, monkeypatch, capsys):
     asked = ["--suite", "synth-sot", "--limit", 1, "--methods", "kcf,hold", "--out", "r"]
     assert vbench(capsys, "run", *asked, "--repeats", 3, "--quiet").code == 0
     return tmp_path / "r"
+
+
+def test_a_method_that_fails_when_timed_again_keeps_what_it_has(tmp_path, monkeypatch):
+    """`hold` fails in its second repeat on the second clip; `kcf` goes on, as do other clips."""
+    suite = open_suite("synth-sot", None, None).only([], 3)
+    order = Order(suite, [plan("hold"), plan("kcf")])
+    folder = RunFolder(tmp_path / "run")
+    bench.run(order, folder, lambda *_: None)
+    manifest = folder.read()
+    manifest.methods["hold"].devices = ["another device (0)"]
+    folder.write(manifest)
+    first, failing, last = suite.clips
+    before = folder.trace(manifest.methods["hold"], failing.name)
+    real, calls = bench.timed_clip, []
+
+    def fails_once(composed, clip, order, *more):
+        calls.append((composed.name, clip.name))
+        if calls[-1] == ("hold", failing.name) and calls.count(calls[-1]) == 2:
+            raise RuntimeError("out of memory")
+        trace = real(composed, clip, order, *more)
+        return replace(trace, seconds=np.full(len(trace), 5e-3))
+
+    monkeypatch.setattr(repeats, "timed_clip", fails_once)
+    said = repeats.time_again(order, folder, lambda *_: None, 3)
+    why = "RuntimeError: out of memory"
+    assert said == {("hold", failing.name): why}
+    manifest = folder.read()
+    hold, kcf = manifest.methods["hold"], manifest.methods["kcf"]
+    assert (hold.untimed, kcf.untimed) == ({failing.name: why}, {})
+    # Its answers and first times stay; it is not a failed clip, and what is left of it is timed.
+    assert (hold.problems, kcf.problems) == ({}, {})
+    after = folder.trace(hold, failing.name)
+    assert before is not None and after is not None
+    assert np.array_equal(after.seconds, before.seconds)
+    for clip in (first, last):
+        trace = folder.trace(hold, clip.name)
+        assert trace is not None and (trace.seconds == 5e-3).all()
+    assert hold.repeats_ms == pytest.approx([5, 5, 5])
+    assert calls.count(("hold", failing.name)) == 2
+    assert calls.count(("kcf", failing.name)) == 3
+    assert len(hold.devices) == 2 and len(kcf.devices) == 1
+    assert any(f"first run alone on {failing.name}" in note for note in timing_notes(manifest))
+    # Timed once more and without a failure, it is as the others are.
+    assert repeats.time_again(order, folder, lambda *_: None, 2) == {}
+    assert folder.read().methods["hold"].untimed == {}
+
+
+def test_a_method_that_cannot_be_made_again_is_not_timed_again(tmp_path, monkeypatch):
+    suite = open_suite("synth-sot", None, None).only([], 1)
+    order = Order(suite, [plan("hold"), plan("kcf")])
+    folder = RunFolder(tmp_path / "run")
+    bench.run(order, folder, lambda *_: None)
+    real = compose
+
+    def too_large(found, *more, **context):
+        if str(found.method) == "kcf":
+            raise MemoryError("cannot allocate")
+        return real(found, *more, **context)
+
+    monkeypatch.setattr(repeats, "compose", too_large)
+    said = repeats.time_again(order, folder, lambda *_: None, 2)
+    assert said == {("kcf", suite.clips[0].name): "MemoryError: cannot allocate"}
+    records = folder.read().methods
+    assert len(records["hold"].repeats_ms) == 2
+    assert records["kcf"].repeats_ms == []

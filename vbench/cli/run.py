@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from itertools import chain
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
@@ -149,9 +150,11 @@ def run(
         listening(console, len(order.plans), chosen, quiet or json) as listener,
     ):
         outcome = run_order(order, request.folder, request.finder.weights_for, listener)
+    untimed: dict[tuple[str, str], str] = {}
     if repeats > 1 and timing:
         with listening(console, len(order.plans) * repeats, chosen, quiet or json) as listener:
-            time_again(order, request.folder, request.finder.weights_for, repeats, listener)
+            weights_for = request.finder.weights_for
+            untimed = time_again(order, request.folder, weights_for, repeats, listener)
     found = summary(request.folder)
     written = write_tables(request.folder, parquet, found)
     if json:
@@ -164,11 +167,13 @@ def run(
         console.print(f"tables: {', '.join(str(path) for path in written)}")
     for (method, clip), why in outcome.failed.items():
         console.print(f"failed: {method} on {clip}: {why}", style="red")
+    for (method, clip), why in untimed.items():
+        console.print(f"not timed again: {method} on {clip}: {why}", style="red", markup=False)
     for method, why in died.items():
         console.print(f"failed: {method}: {why}", style="red", markup=False)
     if outcome.failed:
         console.print("`--again failed` tries them again")
-    return Exit.PROBLEMS if outcome.failed or died else Exit.OK
+    return Exit.PROBLEMS if outcome.failed or untimed or died else Exit.OK
 
 
 def _stored(path: Path | None, protocol: str, alone: bool) -> StoredSeconds | None:
@@ -185,12 +190,18 @@ def _stored(path: Path | None, protocol: str, alone: bool) -> StoredSeconds | No
 
 
 def show_notes(console: Any, folder: RunFolder, found: DataFrame) -> None:
-    """Print what a reader of a run's times and of its summary `found` should know."""
+    """Print what a reader of a run's costs, times and summary `found` should know."""
+    from vbench.report.carrying_notes import carrying_notes
     from vbench.report.coverage import coverage_notes
     from vbench.report.timing_notes import timing_notes
 
     manifest = folder.read()
-    for note in (*timing_notes(manifest), *coverage_notes(found, manifest)):
+    notes = (
+        carrying_notes(folder, manifest),
+        timing_notes(manifest),
+        coverage_notes(found, manifest),
+    )
+    for note in chain.from_iterable(notes):
         console.print(note, style="yellow", markup=False)
 
 

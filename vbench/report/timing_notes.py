@@ -38,6 +38,10 @@ def _notes(record: MethodRecord) -> list[str]:
         found.append(f"other programs used {busy:.1f} cores meanwhile")
     if len(record.devices) > 1:
         found.append(f"taken on different devices: {', '.join(record.devices)}")
+    if record.untimed:
+        clip, why = next(iter(record.untimed.items()))
+        more = f" and {len(record.untimed) - 1} more" if len(record.untimed) > 1 else ""
+        found.append(f"first run alone on {clip}{more}, where it failed when timed again ({why})")
     drift = median_drift(record.repeats_ms)
     if drift > STEADY:
         found.append(f"medians of {len(record.repeats_ms)} repeats differ by {drift:.0%}")

@@ -43,7 +43,8 @@ class MethodRecord:
     most that other programs used while it was timed, `filter_ms` the time of a reference filter
     there, `energy` what a meter counted, `repeats_ms` the median of every timing repeat, `devices`
     where its clips were timed. `problems` maps clips to the reason why they have no trace, `notes`
-    to what was odd in imported files or mended there.
+    to what was odd in imported files or mended there, `untimed` to why their times were not taken
+    again in repeats: they are those of the first run.
     """
 
     method: str
@@ -64,6 +65,7 @@ class MethodRecord:
     projected: bool = False
     problems: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+    untimed: dict[str, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> str:
