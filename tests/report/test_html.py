@@ -93,6 +93,7 @@ def test_steps_are_packed_four_a_byte() -> None:
 
 def test_100_clips_and_30_methods_stay_under_5_mb(tmp_path) -> None:
     # Beyond a constant the size is linear in the clips, each as long as OTB's mean of 590 frames.
+    # tests/benchmarks/bench_page.py builds all of them.
     sizes = [
         len(html(made_run(tmp_path / str(clips), 30, clips, 590), picture).encode())
         for clips in (2, 8)
