@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from vbench.cost.macs import count_module
-from vbench.nn.vggm import LAYOUTS, NORMS, ChannelNorm, VggM
+from vbench.nn.vggm import LAYOUTS, NORMS, ChannelNorm, MaxPool, VggM
 
 
 def meta(**given):
@@ -88,3 +88,22 @@ def test_learning_and_tracking_norm_alike(rule) -> None:
     with torch.no_grad():
         assert torch.equal(norm(features.detach()), learnt)
     assert torch.equal(features, before)
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 11, 14), (1, 2, 40, 9), (2, 1, 3, 3)])
+@pytest.mark.parametrize("padding", [0, 1])
+def test_tracking_and_learning_pool_alike(shape, padding) -> None:
+    features = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        found = MaxPool(padding)(features)
+    assert torch.equal(found, torch.nn.functional.max_pool2d(features, 3, 2, padding))
+
+
+@pytest.mark.parametrize("values", [1, 90, 400])
+def test_norms_are_the_same_in_parts(values, monkeypatch) -> None:
+    features = torch.randn(3, 7, 5, 6, generator=torch.Generator().manual_seed(2)) * 90
+    norm = ChannelNorm(NORMS["matconvnet"])
+    with torch.no_grad():
+        whole = norm(features)
+        monkeypatch.setattr("vbench.nn.vggm.MOST_VALUES", values)
+        assert torch.equal(norm(features), whole)
