@@ -10,17 +10,28 @@ import numpy as np
 from vbench.core.boxes import Floats
 from vbench.metrics.longterm import long_term
 from vbench.metrics.suite_score import Placed, Remark, Result, Scores
-from vbench.store.raw_layout import RawFile, RawTracker
+from vbench.store.raw_layout import RawFile, RawTracker, read_bytes
 from vbench.store.raw_results import read_seconds
 from vbench.store.raw_text import BadTable
 
 
 def column_of(file: RawFile | None, rows: int) -> Floats:
-    """A number of each row (rows,) from a file beside the boxes; NaN without a whole one."""
+    """A number of each row (rows,) from a file beside the boxes; NaN without a whole one.
+
+    The VOT toolkits leave the first line empty, where the tracker was given the box (pysot
+    tools/test.py, `_001_confidence.value`).
+    """
     found = read_seconds(file) if file is not None else None
+    if file is not None and isinstance(found, np.ndarray) and len(found) == rows - 1:
+        found = np.append(np.nan, found) if starts_empty(file) else found
     if found is None or isinstance(found, BadTable) or len(found) != rows:
         return np.full(rows, np.nan)
     return found
+
+
+def starts_empty(file: RawFile) -> bool:
+    """Tell whether the first line of a file is empty."""
+    return not read_bytes(file).partition(b"\n")[0].strip()
 
 
 def with_long_term(scores: Scores, results: Mapping[str, Result], tracker: RawTracker) -> Scores:

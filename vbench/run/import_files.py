@@ -24,7 +24,14 @@ from vbench.run.import_vot import ReadTraces, vot_traces
 from vbench.run.score_files import ResultFiles, read_path
 from vbench.run.score_vot import is_vot
 from vbench.store.files import locked
-from vbench.store.raw_export import VOT, Written, file_name, write_results
+from vbench.store.raw_export import (
+    VOT,
+    Written,
+    file_name,
+    says_anything,
+    write_confidences,
+    write_results,
+)
 from vbench.store.raw_vot import plain_run, write_vot_runs
 from vbench.store.run_folder import Manifest, MethodRecord, RunFolder, content_key
 
@@ -111,7 +118,8 @@ def export_run(
         boxes = {clip: trace.boxes for clip, trace in traces.items()}
         seconds = {clip: trace.seconds for clip, trace in traces.items()}
         begins = {clip: trace.begin for clip, trace in traces.items() if trace.begin}
-        written[name] = write_results(form, out, name, boxes, seconds, origin_px, begins)
+        scores = {clip: trace.scores for clip, trace in traces.items()}
+        written[name] = write_results(form, out, name, boxes, seconds, origin_px, begins, scores)
     return written
 
 
@@ -133,7 +141,13 @@ def _as_vot(
     }
     coded = any(COLUMN in trace.extras for trace in traces.values())
     experiment = EXPERIMENTS.get(manifest.protocol, "unsupervised") if coded else "unsupervised"
-    return Written(write_vot_runs(out / file_name(name) / experiment, runs, origin_px))
+    folder = out / file_name(name) / experiment
+    written = Written(write_vot_runs(folder, runs, origin_px))
+    for clip, trace in traces.items():
+        if says_anything(trace.scores[trace.begin :]):
+            write_confidences(folder / clip / f"{clip}_001_confidence.value", trace.scores)
+            written.files += 1
+    return written
 
 
 def _first_pixel(suite: str) -> float:

@@ -14,7 +14,9 @@ from vbench.core.errors import ClipFailed
 from vbench.core.suite import Suite
 from vbench.core.trace import Kind, Trace
 from vbench.core.vot_run import Code, VotRun, columns_of
+from vbench.run.confidences import column_of
 from vbench.run.score_vot import trackers_in
+from vbench.store.raw_layout import RawFile
 from vbench.store.raw_vot import read_seconds, read_vot
 from vbench.store.raw_zip import unpacked
 
@@ -58,7 +60,7 @@ def _read(path: Path, suite: Suite) -> Iterator[ReadTraces]:
             continue
         problems = dict(read.problems)
         traces = {
-            clip.name: _trace(_timed(clip, read.runs[clip.name], folder))
+            clip.name: _trace(_timed(clip, read.runs[clip.name], folder), _scores(folder, clip))
             for clip in suite.clips
             if clip.name in read.runs
         }
@@ -66,7 +68,7 @@ def _read(path: Path, suite: Suite) -> Iterator[ReadTraces]:
         yield ReadTraces(name, protocol, traces, problems)
 
 
-def _trace(runs: Sequence[VotRun]) -> Trace:
+def _trace(runs: Sequence[VotRun], scores: Floats) -> Trace:
     """The repetitions of one clip; the boxes are those (around the polygons) of the first."""
     run = runs[0]
     n = len(run)
@@ -83,7 +85,7 @@ def _trace(runs: Sequence[VotRun]) -> Trace:
         cheap_seconds=unknown,
         decode_seconds=unknown,
         boxes=run.regions if run.regions.shape[1] == 4 else around_polygons(run.regions),
-        scores=unknown,
+        scores=scores,
         labels=np.full(n, -1, dtype=np.int64),
         extras=columns_of(runs),
     )
@@ -97,6 +99,14 @@ def _timed(clip: Clip, runs: Sequence[VotRun], folder: Path) -> list[VotRun]:
         replace(run, seconds=columns[index]) if index < len(columns) else run
         for index, run in enumerate(runs)
     ]
+
+
+def _scores(folder: Path, clip: Clip) -> Floats:
+    """How sure the tracker was of each frame (n,) in its first repetition; NaN where unsaid."""
+    name = f"{clip.name}_001_confidence.value"
+    places = [path for path in (folder / clip.name / name, folder / name) if path.is_file()]
+    file = RawFile(str(places[0]), (), name) if places else None
+    return column_of(file, len(clip))
 
 
 def _seconds(folder: Path, clip: Clip) -> Floats | None:

@@ -21,11 +21,11 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9.,+@=_\[\]-]")
 
 @dataclass(frozen=True)
 class Format:
-    """How a toolkit writes results: `box` and `time` are paths, `%m` the method, `%c` the clip.
+    """How a toolkit writes results: `box`, `time`, `sure` are paths, `%m` a method, `%c` a clip.
 
     `number` is a printf format ("" writes every digit), `origin_px` where its pixels count from
     (None: where those of the suite's own files do). `gap` is what stands where there is no box:
-    NaN, zeros, or no row.
+    NaN, zeros, or no row. `sure` are confidences, "" where the format has no place for them.
     """
 
     summary: str
@@ -35,6 +35,7 @@ class Format:
     number: str = ""
     origin_px: float | None = None
     gap: str = "NaN"
+    sure: str = "%m/%c_confidence.value"
 
 
 FORMATS = {
@@ -48,14 +49,25 @@ FORMATS = {
         "%m/%c/%c_time.txt",
         ",",
         "%.3f",
+        sure="",
     ),
     "pysot": Format("pysot and pysot-toolkit: x,y,w,h from 0", "%m/%c.txt", origin_px=0.0),
     "pytracking": Format(
-        "pytracking: whole pixels, tabs", "%m/%c.txt", "%m/%c_time.txt", "\t", "%d", gap="zeros"
+        "pytracking: whole pixels, tabs",
+        "%m/%c.txt",
+        "%m/%c_time.txt",
+        "\t",
+        "%d",
+        gap="zeros",
+        sure="%m/%c_object_presence_scores.txt",
     ),
     "uav": Format("UAV123: uav_NAME.txt, tabs", "%m/uav_%c.txt", delimiter="\t"),
-    "lasot": Format("LaSOT: TRACKER_tracking_result", "%m_tracking_result/%c.txt"),
-    "mot": Format("MOT: frame,id,x,y,w,h,1,-1,-1,-1", "%m/%c.txt", gap="no row"),
+    "lasot": Format(
+        "LaSOT: TRACKER_tracking_result",
+        "%m_tracking_result/%c.txt",
+        sure="%m_tracking_result/%c_confidence.value",
+    ),
+    "mot": Format("MOT: frame,id,x,y,w,h,1,-1,-1,-1", "%m/%c.txt", gap="no row", sure=""),
 }
 
 # The VOT toolkits' format holds codes as well as boxes; `raw_vot` writes it.
@@ -72,12 +84,14 @@ NO_MOVE_PX = 1e-9
 class Written:
     """What an export wrote: files, how far boxes moved at most, and boxes that could not be told.
 
-    `gaps` are frames without a box that the format writes as something else than NaN.
+    `gaps` are frames without a box that the format writes as something else than NaN, `unsaid`
+    clips whose confidences it has no place for.
     """
 
     files: int = 0
     moved_px: float = 0.0
     gaps: int = 0
+    unsaid: int = 0
 
     def lines(self, form: str) -> list[str]:
         """Say what was lost, one line each."""
@@ -86,6 +100,10 @@ class Written:
             said.append(f"{form} rounds: boxes moved by at most {self.moved_px:.3g} px")
         if self.gaps:
             said.append(f"{self.gaps} frames without a box are written as {FORMATS[form].gap}")
+        if self.unsaid:
+            said.append(
+                f"{form} has no place for confidences: those of {self.unsaid} clips are lost"
+            )
         return said
 
 
@@ -104,8 +122,9 @@ def write_results(
     seconds: Mapping[str, Floats] | None = None,
     origin_px: float = 1.0,
     begins: Mapping[str, int] | None = None,
+    scores: Mapping[str, Floats] | None = None,
 ) -> Written:
-    """Write one method's boxes (n, 4) of each clip, and its seconds a frame where they are known.
+    """Write one method's boxes (n, 4) of each clip, and what is known of seconds and `scores` (n,).
 
     `origin_px` is where pixels count from in the suite's own files. Clips named in `begins` have
     rows from that frame on: those before it are not written.
@@ -134,7 +153,25 @@ def write_results(
             text = "".join(f"{value:.8f}\n" for value in times)
             write_atomically(out / _path(chosen.time, method, clip), text.encode())
             written.files += 1
+        sure = (scores or {}).get(clip)
+        if sure is None or not says_anything(sure[first:]):
+            continue
+        written.unsaid += not chosen.sure
+        if chosen.sure:
+            write_confidences(out / _path(chosen.sure, method, clip), sure[first:])
+            written.files += 1
     return written
+
+
+def says_anything(scores: Floats) -> bool:
+    """Tell whether a tracker says how sure it is (n,) after the frame that it was given."""
+    return not np.isnan(scores[1:]).all()
+
+
+def write_confidences(path: Path, scores: Floats) -> None:
+    """Write how sure a tracker was of each frame (n,), every digit, NaN where it does not say."""
+    write = _written("")
+    write_atomically(path, "".join(f"{write(value)}\n" for value in scores.tolist()).encode())
 
 
 def _shifted(own: Boxes, shift: Floats) -> Boxes:
