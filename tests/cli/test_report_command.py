@@ -2,6 +2,7 @@
 
 import csv
 import io
+from pathlib import Path
 
 import pytest
 
@@ -48,3 +49,20 @@ def test_the_newest_run_is_reported_and_the_best_is_marked(capsys, alone) -> Non
     assert values[0].startswith("**") and values[0].endswith("**")
     numbers = [float(value.strip("*_")) for value in values]
     assert numbers == sorted(numbers, reverse=True)
+
+
+def test_a_propagator_that_costs_more_than_it_saves_is_named_everywhere(capsys, alone) -> None:
+    # kcf computes 0.006 GMAC a frame, 25 patches correlated with a search region 0.039.
+    # Its time may be named as well.
+    says = "kcf+patch-aggregation: carrying the target takes 0.039 GMAC"
+    one = ["--suite", "synth-sot", "--limit", 1, "--out", "run"]
+    method = "kcf+patch-aggregation@fixed:5"
+    ran = vbench(capsys, "run", "--methods", f"{method},kcf+dummy@fixed:5", *one)
+    swept = vbench(capsys, "sweep", "keyframe-interval", "--methods", method, *one)
+    shown = vbench(capsys, "report", "run", "--html")
+    for told in (ran, swept, shown):
+        assert told.err.count(says) == 1, told.err
+        assert ", kcf itself 0.00" in told.err
+        assert "such as +dummy, or kcf alone" in told.err
+        assert "kcf+dummy: carrying" not in told.err
+    assert says in Path("run/report.html").read_text()

@@ -85,6 +85,7 @@ def report(
     """
     from vbench.cli.app import Exit, messages, print_json, tables
     from vbench.cost.device_profile import open_profile
+    from vbench.report.carrying_notes import carrying_notes
     from vbench.report.coco import coco_table, show_coco
     from vbench.report.coverage import coverage_notes
     from vbench.report.drawing import PLOTS, Wish, draw
@@ -129,7 +130,7 @@ def report(
             under = f", {profile}" if profile else ""
             title = f"{manifest.suite} ({folder.path}){under}"
             show_table(tables(), only_columns(found, columns), title, every=columns is not None)
-            for note in timing_notes(manifest):
+            for note in (*carrying_notes(folder, manifest), *timing_notes(manifest)):
                 console.print(note, style="yellow", markup=False)
             if coco:
                 show_coco(tables(), coco_table(folder, manifest))

@@ -17,6 +17,7 @@ from vbench.core.boxes import Boxes, Image, iou
 from vbench.core.trace import Kind, Trace
 from vbench.metrics.metric import METRICS
 from vbench.report.canvas import base_of, cheap_of
+from vbench.report.carrying_notes import carrying_notes
 from vbench.report.coverage import LACKS, comparable
 from vbench.report.overlay import answered, truth_boxes
 from vbench.report.tables import ACCURACY, PM, Cell, cells, per_clip, summary
@@ -49,7 +50,7 @@ def html(folder: RunFolder, frame_of: FrameOf | None = None) -> str:
     y = next((c for c in ACCURACY if c in found), "")
     data = {
         "about": _about(manifest, found),
-        "brief": _brief(found, x, y),
+        "brief": [*_brief(found, x, y), *carrying_notes(folder, manifest)],
         "columns": [_column(name) for name in columns],
         "rows": _rows(found),
         "clips": [_clip(truth, strips[name]) for name, truth in truths.items()],
