@@ -44,7 +44,9 @@ class Habits:
     """How one implementation goes down the gradient.
 
     `bias_rate` multiplies the biases' learning rate; `bias_decay` is whether they decay; `clip` is
-    the largest norm of all gradients together; `fresh` starts every fine-tuning without momentum.
+    the largest norm of all gradients together; `fresh` starts every fine-tuning without momentum,
+    otherwise those of one learning rate share it (py-MDNet: one optimiser for the first frame, one
+    for all others).
     """
 
     bias_rate: float = 1.0
@@ -102,7 +104,7 @@ class FineTuning:
     ) -> None:
         self.network, self.habits, self.stop = network, habits, stop
         self.rng, self.generator = rng, generator
-        self._optimiser: torch.optim.SGD | None = None
+        self._optimisers: dict[float, torch.optim.SGD] = {}
         for _, layer in network.connected():
             layer.requires_grad_(True)
 
@@ -147,20 +149,18 @@ class FineTuning:
         return zip(torch.split(good, POSITIVES), torch.split(bad, MINED_FROM), strict=True)
 
     def _steps(self, rate: float) -> torch.optim.SGD:
-        """The optimiser at this learning rate; its momentum is kept where the habits keep it."""
-        if self._optimiser is None or self.habits.fresh:
+        """The optimiser of this learning rate; its momentum is kept where the habits keep it."""
+        if rate not in self._optimisers or self.habits.fresh:
             groups = []
             for name, layer in self.network.connected():
-                factor = LAST_RATE if name == "fc6" else 1.0
-                groups.append({"params": [layer.weight], "factor": factor})
-                bias = {"params": [layer.bias], "factor": factor * self.habits.bias_rate}
+                step = rate * (LAST_RATE if name == "fc6" else 1.0)
+                groups.append({"params": [layer.weight], "lr": step})
+                bias = {"params": [layer.bias], "lr": step * self.habits.bias_rate}
                 groups.append(bias if self.habits.bias_decay else bias | {"weight_decay": 0.0})
-            self._optimiser = torch.optim.SGD(
+            self._optimisers[rate] = torch.optim.SGD(
                 groups, lr=rate, momentum=MOMENTUM, weight_decay=DECAY
             )
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate * group["factor"]
-        return self._optimiser
+        return self._optimisers[rate]
 
 
 def shuffled(rng: Rng, n: int, total: int) -> np.ndarray:

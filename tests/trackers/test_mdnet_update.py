@@ -4,9 +4,7 @@ import torch
 
 from vbench.trackers.mdnet_network import mdnetwork
 from vbench.trackers.mdnet_update import (
-    DECAY,
     MATCONVNET,
-    MOMENTUM,
     TORCH,
     FineTuning,
     Lesson,
@@ -86,34 +84,121 @@ def test_nothing_is_learnt_from_nothing() -> None:
     assert np.isnan(done.loss)
 
 
-@pytest.mark.parametrize(("habits", "bias_rate"), [(MATCONVNET, 2.0), (TORCH, 1.0)])
-def test_steps_are_those_of_the_formula(habits, bias_rate, monkeypatch) -> None:
-    """v = 0.9 v - rate (decay w + g), w += v; the last layer learns ten times as fast."""
+@pytest.fixture
+def plain(monkeypatch) -> None:
+    """Nothing is dropped, and as many negatives are scored as are kept."""
     monkeypatch.setattr("vbench.trackers.mdnet_network.KEPT", 1.0)
     monkeypatch.setattr("vbench.trackers.mdnet_update.MINED_FROM", 96)
-    net, mirror = network(), network()
-    mirror.load_state_dict(net.state_dict())
+
+
+class Mirror:
+    """Steps by the formula: v = 0.9 v - rate (0.0005 w + g), w += v; fc6 learns 10 times as fast.
+
+    MatConvNet's biases learn twice as fast and do not decay; torch's gradients are bounded by 10.
+    """
+
+    def __init__(self, net, matconvnet) -> None:
+        self.net, self.matconvnet = network(), matconvnet
+        self.net.load_state_dict(net.state_dict())
+        self.layers = [layer for _, layer in self.net.connected()]
+        self.weights = [p for layer in self.layers for p in layer.parameters()]
+        self.rest()
+
+    def rest(self) -> None:
+        self.speeds = [torch.zeros_like(p) for p in self.weights]
+
+    def learn(self, good, bad, rate, iterations) -> float:
+        """Return the largest norm of all gradients that was met."""
+        largest = 0.0
+        for _ in range(iterations):
+            # 96 negatives are all kept, in any order; the labels are background 0 and target 1.
+            scores = self.net(torch.cat([good, bad]))
+            labels = torch.tensor([1] * 32 + [0] * 96)
+            loss = torch.nn.functional.cross_entropy(scores, labels)
+            gradients = torch.autograd.grad(loss, self.weights)
+            norm = float(torch.cat([g.flatten() for g in gradients]).norm())
+            bound = 1.0 if self.matconvnet else min(1.0, 10.0 / norm)
+            largest = max(largest, norm)
+            with torch.no_grad():
+                for p, v, g in zip(self.weights, self.speeds, gradients, strict=True):
+                    is_bias = p.ndim == 1
+                    step = rate * (10 if p is self.layers[-1].weight else 1)
+                    step *= 10 if p is self.layers[-1].bias else 1
+                    step *= 2 if is_bias and self.matconvnet else 1
+                    decay = 0.0 if is_bias and self.matconvnet else 5e-4
+                    v.mul_(0.9).sub_(step * (decay * p + bound * g))
+                    p.add_(v)
+        return largest
+
+    def equals(self, net) -> None:
+        for (_, one), two in zip(net.connected(), self.layers, strict=True):
+            for p, q in zip(one.parameters(), two.parameters(), strict=True):
+                assert p.detach().numpy() == pytest.approx(q.detach().numpy(), rel=1e-3, abs=1e-6)
+
+
+@pytest.mark.parametrize("habits", [MATCONVNET, TORCH])
+def test_steps_are_those_of_the_formula(habits, plain) -> None:
+    net = network()
+    mirror = Mirror(net, habits is MATCONVNET)
     good, bad, rate = samples(net, 32, 0.5, 2), samples(net, 96, -0.5, 3), 0.01
     tuning(net, habits).learn(good, bad, Lesson(rate, 3))
-    layers = list(mirror.connected())
-    speed = {p: torch.zeros_like(p) for _, layer in layers for p in layer.parameters()}
-    for _ in range(3):
-        # 96 negatives are all kept, in any order; the labels are background 0 and target 1.
-        scores = mirror(torch.cat([good, bad]))
-        labels = torch.tensor([1] * 32 + [0] * 96)
-        loss = torch.nn.functional.cross_entropy(scores, labels)
-        gradients = torch.autograd.grad(loss, list(speed))
-        with torch.no_grad():
-            for (p, v), g in zip(speed.items(), gradients, strict=True):
-                last = p is layers[-1][1].weight or p is layers[-1][1].bias
-                is_bias = p.ndim == 1
-                step = rate * (10 if last else 1) * (bias_rate if is_bias else 1)
-                decay = 0.0 if is_bias and habits is MATCONVNET else DECAY
-                v.mul_(MOMENTUM).sub_(step * (decay * p + g))
-                p.add_(v)
-    for (_, one), (_, two) in zip(net.connected(), layers, strict=True):
-        for p, q in zip(one.parameters(), two.parameters(), strict=True):
-            assert p.detach().numpy() == pytest.approx(q.detach().numpy(), rel=1e-3, abs=1e-6)
+    assert mirror.learn(good, bad, rate, 3) < 10
+    mirror.equals(net)
+
+
+@pytest.mark.parametrize("habits", [MATCONVNET, TORCH])
+def test_torchs_gradients_are_bounded(habits, plain) -> None:
+    """py-MDNet tracking/options.yaml: grad_clip 10."""
+    net = network()
+    mirror = Mirror(net, habits is MATCONVNET)
+    good, bad, rate = samples(net, 32, -900, 2), samples(net, 96, 900, 3), 1e-6
+    tuning(net, habits).learn(good, bad, Lesson(rate, 2))
+    assert mirror.learn(good, bad, rate, 2) > 20
+    mirror.equals(net)
+
+
+@pytest.mark.parametrize("habits", [MATCONVNET, TORCH])
+def test_updates_share_their_momentum_where_they_share_an_optimiser(habits, plain) -> None:
+    """py-MDNet run_tracker.py has one optimiser for the first frame and one for all updates.
+
+    MatConvNet's mdnet_finetune_hnm.m starts each fine-tuning without momentum.
+    """
+    net = network()
+    mirror = Mirror(net, habits is MATCONVNET)
+    good, bad = samples(net, 32, 0.5, 2), samples(net, 96, -0.5, 3)
+    taught = tuning(net, habits)
+    for number, (rate, iterations) in enumerate([(0.01, 3), (0.02, 2), (0.02, 2)]):
+        taught.learn(good, bad, Lesson(rate, iterations))
+        if number < 2 or habits is MATCONVNET:
+            mirror.rest()
+        mirror.learn(good, bad, rate, iterations)
+    mirror.equals(net)
+
+
+def test_a_batch_is_32_positives_and_the_96_hardest_of_1024_negatives(monkeypatch) -> None:
+    """hyseob/MDNet mdnet_finetune_hnm.m; py-MDNet batch_pos, batch_neg, batch_neg_cand."""
+    net, seen = network(), []
+    real = net.scores
+
+    def scores(features, domain=0, generator=None):
+        if generator is not None:
+            seen.append(features)
+        return real(features, domain, generator)
+
+    monkeypatch.setattr(net, "scores", scores)
+    good, bad = samples(net, 50, 1.0, 2), samples(net, 1500, 0.0, 3)
+    taught = tuning(net)
+    mined: list[int] = []
+    hardest = taught.hardest
+
+    def counted(negatives):
+        mined.append(len(negatives))
+        return hardest(negatives)
+
+    monkeypatch.setattr(taught, "hardest", counted)
+    taught.learn(good, bad, Lesson(1e-3, 4))
+    assert [len(features) for features in seen] == [32, 96] * 4
+    assert mined == [1024] * 4
 
 
 def test_an_iteration_costs_the_mined_and_the_learnt() -> None:
