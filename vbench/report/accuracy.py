@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from vbench.core.boxes import Boxes, Floats
 from vbench.core.clip import RESTART
 from vbench.core.trace import Trace
+from vbench.core.tries import tries_of
 from vbench.metrics.bootstrap import intervals
 from vbench.metrics.metric import OVERLAP_METRICS
 from vbench.metrics.ope import PIXELS, OpeScores, Truths, score_ope
@@ -67,10 +68,13 @@ def plus_minus_of(
     scored = _scored(suite, profile, truths, traces)
     if scored is None:
         return {}
+    names = [truth.name for truth, _ in _kept(truths, traces, _rules(suite, profile))]
     values = np.column_stack([scored.columns[name] for name in OVERLAP_METRICS])
     weights = scored.weights("success_auc")
-    if protocol in CUT and len(values) == len(truths):
-        values, weights = _by_whole_clip([truth.name for truth in truths], values, weights)
+    if protocol in CUT:
+        names = [name.rpartition("/")[0] for name in names]
+    if len(set(names)) < len(names):
+        values, weights = _by_whole_clip(names, values, weights)
         if len(values) < 2:
             return {}
     found = intervals(values, weights)
@@ -78,11 +82,12 @@ def plus_minus_of(
 
 
 def _by_whole_clip(names: Sequence[str], values: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """Means (clips, metrics) and weights of the clips that pieces `CLIP/PIECE` were cut from.
+    """Means (clips, metrics) and weights of the named clips, of which there are several pieces.
 
-    Pieces of one clip are alike; drawn one by one they would make intervals too narrow.
+    Pieces of one clip, and tries on it, are alike; drawn one by one they would make intervals too
+    narrow.
     """
-    _, clip = np.unique([name.rpartition("/")[0] for name in names], return_inverse=True)
+    _, clip = np.unique(names, return_inverse=True)
     known = np.where(np.isnan(values), 0.0, weights[:, None])
     sums, total = np.zeros((2, clip.max() + 1, values.shape[1]))
     np.add.at(sums, clip, known * np.nan_to_num(values))
@@ -110,16 +115,26 @@ def _scored(
     suite: str, profile: str, truths: Sequence[StoredTruth], traces: Sequence[Trace]
 ) -> OpeScores | None:
     rules = _rules(suite, profile)
-    # A truth of the first frame alone, as of a test set, is to start from and not to score.
-    kept = [
-        (_seen(truth, rules), trace)
-        for truth, trace in zip(truths, traces, strict=True)
-        if len(truth.truth) == truth.frames
-    ]
+    kept = _kept(truths, traces, rules)
     if not kept:
         return None
     boxes, results = _boxes([truth for truth, _ in kept], [trace for _, trace in kept], rules)
     return score_ope(Truths(boxes, [truth.size for truth, _ in kept]), results, rules)
+
+
+def _kept(
+    truths: Sequence[StoredTruth], traces: Sequence[Trace], rules: Rules
+) -> list[tuple[StoredTruth, Trace]]:
+    """What is scored of each clip: its tries, where the rules pool the frames of all of them.
+
+    A truth of the first frame alone, as of a test set, is to start from and not to score.
+    """
+    return [
+        (_seen(truth, rules), one)
+        for truth, trace in zip(truths, traces, strict=True)
+        if len(truth.truth) == truth.frames
+        for one in (tries_of(trace) if rules.average == "frames" else [trace])
+    ]
 
 
 def _rules(suite: str, profile: str) -> Rules:

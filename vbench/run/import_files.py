@@ -5,29 +5,34 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from vbench import catalogue
-from vbench.core.boxes import Floats, absent
+from vbench.core.boxes import Boxes, Floats, absent
 from vbench.core.clip import Clip
 from vbench.core.errors import NotReady, UnknownName, VBenchError
 from vbench.core.suite import Suite, read_card
 from vbench.core.trace import Kind, Trace
+from vbench.core.tries import columns_of, tries_of
 from vbench.core.vot_run import COLUMN, runs_in
+from vbench.metrics.profiles import rules_of
 from vbench.metrics.suite_score import Placed, Result
 from vbench.run.bench import Order
 from vbench.run.bench import run as run_bench
 from vbench.run.confidences import column_of
 from vbench.run.import_vot import ReadTraces, vot_traces
-from vbench.run.score_files import ResultFiles, read_path
+from vbench.run.score_files import ResultFiles, read_path, read_tries
 from vbench.run.score_vot import is_vot
 from vbench.store.files import locked
 from vbench.store.raw_export import (
+    TRY,
     VOT,
     Written,
     file_name,
+    format_of,
     says_anything,
     write_confidences,
     write_results,
@@ -85,9 +90,33 @@ def _read(files: ResultFiles, suite: Suite) -> ReadTraces:
     for remark in (*files.notes, *files.unknown):
         notes[remark.clip] = "; ".join(filter(None, (notes.get(remark.clip), remark.what)))
     if files.tracker.repeated:
-        again = "repetitions after the first are not kept"
-        notes[""] = "; ".join(filter(None, (notes.get(""), again)))
+        wrong = _keep_tries(traces, suite, read_tries(files, suite))
+        if rules_of(suite.card.profile, suite.name).average != "frames":
+            wrong[""] = "repetitions after the first are kept, and not scored"
+        for where, what in wrong.items():
+            notes[where] = "; ".join(filter(None, (notes.get(where), what)))
     return ReadTraces(files.name, "ope", traces, problems, notes)
+
+
+def _keep_tries(
+    traces: dict[str, Trace], suite: Suite, tries: Sequence[Mapping[str, Result]]
+) -> dict[str, str]:
+    """Keep the boxes of tries after the first beside those of it; why some are not, by clip."""
+    problems: dict[str, list[str]] = {}
+    for clip in suite.clips:
+        whole: list[Boxes] = []
+        for number, results in enumerate(tries, start=2):
+            if clip.name not in results or clip.name not in traces:
+                continue
+            try:
+                placed = _placed(clip, results)
+                whole.append(np.concatenate([absent(placed.first), placed.boxes]))
+            except ValueError as error:
+                problems.setdefault(clip.name, []).append(f"repetition {number}: {error}")
+        if whole:
+            extras = {**traces[clip.name].extras, **columns_of(whole)}
+            traces[clip.name] = replace(traces[clip.name], extras=extras)
+    return {clip: "; ".join(whys) for clip, whys in problems.items()}
 
 
 def export_run(
@@ -120,7 +149,31 @@ def export_run(
         begins = {clip: trace.begin for clip, trace in traces.items() if trace.begin}
         scores = {clip: trace.scores for clip, trace in traces.items()}
         written[name] = write_results(form, out, name, boxes, seconds, origin_px, begins, scores)
+        again = {c: tries_of(trace)[1:] for c, trace in traces.items()}
+        _write_tries(written[name], form, out, name, again, origin_px)
     return written
+
+
+def _write_tries(
+    written: Written,
+    form: str,
+    out: Path,
+    name: str,
+    again: Mapping[str, Sequence[Trace]],
+    origin_px: float,
+) -> None:
+    """Write the boxes of tries after the first, where the format has a place for them."""
+    for number in range(2, 2 + max(map(len, again.values()), default=0)):
+        own = {c: tries[number - 2] for c, tries in again.items() if len(tries) > number - 2}
+        if TRY not in format_of(form).box:
+            written.untold += len(own)
+            continue
+        boxes = {clip: trace.boxes for clip, trace in own.items()}
+        begins = {clip: trace.begin for clip, trace in own.items() if trace.begin}
+        more = write_results(form, out, name, boxes, {}, origin_px, begins, number=number)
+        written.files += more.files
+        written.moved_px = max(written.moved_px, more.moved_px)
+        written.gaps += more.gaps
 
 
 # Folder of the VOT toolkits by the protocol of a run.
@@ -136,7 +189,7 @@ def _as_vot(
 ) -> Written:
     """Write traces as VOT runs: with their codes where they have some, else without restarts."""
     runs = {
-        clip: runs_in(trace) or [plain_run(trace.boxes, trace.seconds)]
+        clip: runs_in(trace) or [plain_run(one.boxes, one.seconds) for one in tries_of(trace)]
         for clip, trace in traces.items()
     }
     coded = any(COLUMN in trace.extras for trace in traces.values())

@@ -5,7 +5,7 @@ got10k's own suites pool the frames of all repetitions (got10k/experiments/got10
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,13 +13,13 @@ import numpy as np
 from vbench.core.boxes import Floats, Ints
 from vbench.metrics.ope import Curves, OpeScores
 from vbench.metrics.suite_score import Remark, Result, Scorer, Scores
-from vbench.store.raw_layout import RawTracker
 
 FIRST_ALONE = Remark("", "repetitions after the first are not scored")
-Reader = Callable[[RawTracker], Mapping[str, Result]]
 
 
-def with_repetitions(scorer: Scorer, scores: Scores, tracker: RawTracker, read: Reader) -> Scores:
+def with_repetitions(
+    scorer: Scorer, scores: Scores, name: str, tries: Sequence[Mapping[str, Result]]
+) -> Scores:
     """Add the repetitions after the first to the scores of the first, as the rules have it.
 
     A repetition that cannot be scored is a problem of its clip; the others count.
@@ -27,14 +27,13 @@ def with_repetitions(scorer: Scorer, scores: Scores, tracker: RawTracker, read: 
     if scorer.rules.average != "frames" or not scores.clips:
         return replace(scores, notes=(*scores.notes, FIRST_ALONE))
     found, problems = [scores], list(scores.problems)
-    for number in range(max(len(files) for files in tracker.repeated.values())):
-        files = {c: own[number] for c, own in tracker.repeated.items() if number < len(own)}
-        one = scorer.score(read(RawTracker(tracker.name, files)), allow_partial=True)
+    for number, results in enumerate(tries, start=2):
+        one = scorer.score(results, name, allow_partial=True)
         found.append(one)
         problems += [
-            Remark(remark.clip, f"repetition {number + 2}: {remark.what}")
+            Remark(remark.clip, f"repetition {number}: {remark.what}")
             for remark in one.problems
-            if remark.clip in files
+            if remark.clip in results
         ]
     names = [clip.name for clip in scores.clips]
     return replace(scores, scored=_pooled(names, found), problems=tuple(problems))

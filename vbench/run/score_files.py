@@ -106,16 +106,24 @@ def scored(scorer: Scorer, files: ResultFiles, allow_partial: bool = False) -> S
     if files.tracker.repeated:
         from vbench.run.repetitions import with_repetitions
 
-        def read(tracker: RawTracker) -> dict[str, Result]:
-            names = ClipNames(clip.name for clip in scorer.suite.clips)
-            return _files(tracker, names, scorer.suite, files.repaired).results
-
-        scores = with_repetitions(scorer, scores, files.tracker, read)
+        tries = read_tries(files, scorer.suite)
+        scores = with_repetitions(scorer, scores, files.name, tries)
     if files.tracker.confidences:
         from vbench.run.confidences import with_long_term
 
         scores = with_long_term(scores, files.results, files.tracker)
     return scores
+
+
+def read_tries(files: ResultFiles, suite: Suite) -> list[dict[str, Result]]:
+    """Read the tries after the first: for each, boxes by clip or the reason why there are none."""
+    repeated, names = files.tracker.repeated, ClipNames(clip.name for clip in suite.clips)
+    found = []
+    for number in range(max(map(len, repeated.values()), default=0)):
+        own = {clip: again[number] for clip, again in repeated.items() if number < len(again)}
+        one = _files(RawTracker(files.name, own), names, suite, files.repaired)
+        found.append({clip: what for clip, what in one.results.items() if clip in own})
+    return found
 
 
 def _each(

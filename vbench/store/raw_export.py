@@ -16,12 +16,16 @@ from vbench.core.errors import NotReady, UnknownName
 from vbench.store.files import write_atomically
 from vbench.store.raw_text import BadTable, parse_table
 
+# Where the path of a result has the number of a try.
+TRY = "%t"
 _UNSAFE = re.compile(r"[^A-Za-z0-9.,+@=_\[\]-]")
 
 
 @dataclass(frozen=True)
 class Format:
     """How a toolkit writes results: `box`, `time`, `sure` are paths, `%m` a method, `%c` a clip.
+
+    `%t` is the number of a try, where several of one method on a clip may be written.
 
     `number` is a printf format ("" writes every digit), `origin_px` where its pixels count from
     (None: where those of the suite's own files do). `gap` is what stands where there is no box:
@@ -45,7 +49,7 @@ FORMATS = {
     "got10k": Format("got10k on OTB-like suites", "%m/%c.txt", "%m/times/%c_time.txt", ",", "%.3f"),
     "got10k-submission": Format(
         "GOT-10k: a folder a sequence, to be zipped",
-        "%m/%c/%c_001.txt",
+        f"%m/%c/%c_{TRY}.txt",
         "%m/%c/%c_time.txt",
         ",",
         "%.3f",
@@ -85,13 +89,14 @@ class Written:
     """What an export wrote: files, how far boxes moved at most, and boxes that could not be told.
 
     `gaps` are frames without a box that the format writes as something else than NaN, `unsaid`
-    clips whose confidences it has no place for.
+    clips whose confidences, `untold` tries after the first that it has no place for.
     """
 
     files: int = 0
     moved_px: float = 0.0
     gaps: int = 0
     unsaid: int = 0
+    untold: int = 0
 
     def lines(self, form: str) -> list[str]:
         """Say what was lost, one line each."""
@@ -100,6 +105,8 @@ class Written:
             said.append(f"{form} rounds: boxes moved by at most {self.moved_px:.3g} px")
         if self.gaps:
             said.append(f"{self.gaps} frames without a box are written as {FORMATS[form].gap}")
+        if self.untold:
+            said.append(f"{form} has no place for {self.untold} repetitions after the first: lost")
         if self.unsaid:
             said.append(
                 f"{form} has no place for confidences: those of {self.unsaid} clips are lost"
@@ -123,11 +130,12 @@ def write_results(
     origin_px: float = 1.0,
     begins: Mapping[str, int] | None = None,
     scores: Mapping[str, Floats] | None = None,
+    number: int = 1,
 ) -> Written:
     """Write one method's boxes (n, 4) of each clip, and what is known of seconds and `scores` (n,).
 
     `origin_px` is where pixels count from in the suite's own files. Clips named in `begins` have
-    rows from that frame on: those before it are not written.
+    rows from that frame on: those before it are not written. `number` is that of the try.
 
     Raises:
         UnknownName: there is no such format.
@@ -141,7 +149,7 @@ def write_results(
         own = whole[first:]
         shifted = _shifted(own, shift)
         content = WRITERS.get(form, _as_text)(shifted, chosen, first)
-        write_atomically(out / _path(chosen.box, method, clip), content)
+        write_atomically(out / _path(chosen.box, method, clip, number), content)
         written.files += 1
         present = is_present(own)
         written.gaps += 0 if chosen.gap == "NaN" else int((~present).sum())
@@ -181,9 +189,9 @@ def _shifted(own: Boxes, shift: Floats) -> Boxes:
     return np.where(short - shift == own, short, shifted)
 
 
-def _path(pattern: str, method: str, clip: str) -> str:
-    named = {"%m": file_name(method), "%c": file_name(clip)}
-    return re.sub(r"%[mc]", lambda found: named[found.group()], pattern)
+def _path(pattern: str, method: str, clip: str, number: int = 1) -> str:
+    named = {"%m": file_name(method), "%c": file_name(clip), TRY: f"{number:03d}"}
+    return re.sub(r"%[mct]", lambda found: named[found.group()], pattern)
 
 
 def file_name(name: str) -> str:
