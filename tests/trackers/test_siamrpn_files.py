@@ -1,7 +1,13 @@
 """Files and costs of the SiamRPN family: published shapes, four layouts, MACs, parameters."""
 
+import pickle
+import struct
+from collections import OrderedDict
+from typing import Any, ClassVar
+
 import pytest
 import torch
+import torch._utils
 from torch.utils.flop_counter import FlopCounterMode
 
 from vbench.core.errors import VBenchError
@@ -126,6 +132,62 @@ def test_files_of_every_layout_give_the_same_output(layout, variant, tmp_path):
     for other in outputs[1:]:
         assert torch.equal(outputs[0][0], other[0])
         assert torch.equal(outputs[0][1], other[1])
+
+
+PurePickler: Any = pickle._Pickler
+
+
+class Pickler(PurePickler):  # type: ignore[misc]
+    """Writes text as Python 2 wrote it, and storages as torch 0.3 did: by a key."""
+
+    dispatch: ClassVar[dict] = dict(PurePickler.dispatch)
+
+    def save_str(self, text):
+        self.write(b"U" + struct.pack("<B", len(text)) + text.encode("ascii"))
+        self.memoize(text)
+
+    dispatch[str] = save_str
+
+    def persistent_id(self, value):
+        if isinstance(value, tuple) and value[:1] == ("storage",):
+            return ("storage", torch.cuda.FloatStorage, *value[1:], None)
+        return None
+
+
+class Stored:
+    """A tensor under a key, rebuilt as torch 0.3 did, from a GPU's memory."""
+
+    def __init__(self, tensor, key) -> None:
+        self.tensor, self.key = tensor, key
+
+    def __reduce__(self):
+        storage = ("storage", self.key, "cuda:0", self.tensor.numel())
+        shape, strides = tuple(self.tensor.shape), self.tensor.stride()
+        return torch._utils._rebuild_tensor, (storage, 0, shape, strides)
+
+
+def write_as_torch_0_3(path, state) -> None:
+    """torch 0.3.1 serialization.py, _save, under Python 2.7."""
+    sizes = {"short": 2, "int": 4, "long": 4}
+    system = {"protocol_version": 1001, "little_endian": True, "type_sizes": sizes}
+    entries = {name: Stored(value, f"{i:04d}") for i, (name, value) in enumerate(state.items())}
+    with path.open("wb") as file:
+        for part in (0x1950A86A20F9469CFC6C, 1001, system, OrderedDict(entries)):
+            Pickler(file, 2).dump(part)
+        Pickler(file, 2).dump([entry.key for entry in entries.values()])
+        for value in state.values():
+            file.write(struct.pack("<q", value.numel()) + value.numpy().tobytes())
+
+
+def test_files_that_torch_0_3_wrote_are_read(tmp_path):
+    """SiamRPNVOT.model and its siblings: of a GPU, of Python 2, without counters in norms."""
+    draw, path = torch.Generator().manual_seed(2), tmp_path / "SiamRPNVOT.model"
+    shapes = published_shapes("dasiamrpn", TINY)
+    state = {name: torch.rand(shape, generator=draw) for name, shape in shapes.items()}
+    write_as_torch_0_3(path, state)
+    tracker = SiamRPN("dasiamrpn-vot", width=TINY, weights=Weights("", {path.name: path}, ""))
+    own = tracker.network.state_dict()
+    assert all(torch.equal(own[native_key(name)], value) for name, value in state.items())
 
 
 def test_a_wrong_file_names_what_is_missing(tmp_path):
