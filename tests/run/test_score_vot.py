@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from vbench.cli.app import Exit, invoke
+from vbench.cli.app import Exit, invoke, tables
+from vbench.cli.vot_tables import _show_explained
 from vbench.core.clip import Clip
-from vbench.core.errors import NotReady, VBenchError
+from vbench.core.errors import NotReady
 from vbench.core.frames import NoFrames
 from vbench.core.suite import Card, Suite
 from vbench.metrics.vot_explain import SHOWN
@@ -92,8 +93,35 @@ def test_the_unsupervised_experiment_is_scored_by_its_average_overlap(tmp_path, 
     gap = differences_of(kcf, mil)["ao"]
     assert gap.interval.mean == pytest.approx((39 / 40 - 19 / 40) / 2)
     assert (gap.interval.lo, gap.interval.hi) == pytest.approx((0, 0.5))
-    with pytest.raises(VBenchError, match="results without restarts"):
-        explain_vot_path(root, suite)
+
+
+def test_runs_without_restarts_are_explained_by_their_average_overlap(tmp_path, suite, capsys):
+    """Ours is on the target from frame 1 on; a toolkit counts the first frame as 0, or 10 not."""
+    root = lay(tmp_path, "KCF", a=GOOD, b=GOOD)
+    (root / "KCF/baseline").rename(root / "KCF/unsupervised")
+    found = explain_vot_path(root, suite)["KCF"]
+    assert [row.profile for row in found] == ["vot-pysot/1", "vot-matlab/1", "vot-python/1"]
+    assert [row.means for row in found] == [
+        {"ao": pytest.approx(39 / 40)}, {"ao": pytest.approx(39 / 40)}, {"ao": pytest.approx(1)}
+    ]  # fmt: skip
+    for row in found:
+        (score,) = score_vot_path(root, suite, row.profile.partition("/")[0])
+        assert row.means == score.metrics
+    assert found[0].causes == found[1].causes == ()
+    (cause,) = found[2].causes
+    assert (cause.rule, cause.frames) == ("accuracy", 2 * 10)
+    assert cause.changes == {"ao": pytest.approx(1 / 40)}
+    _show_explained(tables(), "KCF", found)
+    said = capsys.readouterr().out
+    assert "AO" in said and "+0.0250" in said and "EAO" not in said
+
+
+def test_a_clip_without_a_run_counts_for_no_rule(tmp_path, suite):
+    root = lay(tmp_path, "KCF", a=GOOD)
+    (root / "KCF/baseline").rename(root / "KCF/unsupervised")
+    found = explain_vot_path(root, suite)["KCF"]
+    assert [row.clips for row in found] == [1, 1, 1]
+    assert [cause.frames for cause in found[2].causes] == [10]
 
 
 def test_what_is_no_vot_result_is_refused(tmp_path, suite):

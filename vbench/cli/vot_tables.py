@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from vbench.metrics.vot_explain import VotExplanation
     from vbench.run.score_vot import VotResult
 
+# Short names of what an explanation is about.
+HEADS = {"accuracy": "A", "robustness": "R", "failures_per_clip": "F", "eao": "EAO", "ao": "AO"}
+
 
 def score_vot(
     path: Path,
@@ -145,20 +148,22 @@ def _show_problems(console: Console, result: VotResult) -> None:
 def _show_explained(console: Console, title: str, rows: Sequence[VotExplanation]) -> None:
     from rich.table import Table
 
-    title += "; F: failures a clip, of a tag under vot-matlab"
+    means = {key: head for key, head in HEADS.items() if key in rows[0].means}
+    if "failures_per_clip" in means:
+        title += "; F: failures a clip, of a tag under vot-matlab"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for column in ("profile", "A", "R", "F", "EAO", "rule", "vot-pysot", "there"):
+    for column in ("profile", *means.values(), "rule", "vot-pysot", "there"):
         table.add_column(column, justify="right" if len(column) < 4 else "left")
-    for column in ("frames", "d A", "d R", "d EAO"):
+    moved = [key for key in means if key != "failures_per_clip"]
+    for column in ("frames", *(f"d {means[key]}" for key in moved)):
         table.add_column(column, justify="right")
-    names = ("accuracy", "robustness", "failures_per_clip", "eao")
     for row in rows:
-        head = [row.profile, *[f"{row.means[name]:.4f}" for name in names]]
+        head = [row.profile, *[f"{row.means[name]:.4f}" for name in means]]
         for cause in row.causes:
-            changes = [f"{cause.changes[name]:+.4f}" for name in ("accuracy", "robustness", "eao")]
+            changes = [f"{cause.changes[name]:+.4f}" for name in moved]
             count = f"{cause.frames}" if cause.frames else "-"
             table.add_row(*head, cause.what, cause.before, cause.after, count, *changes)
-            head = [""] * 5
+            head = [""] * len(head)
         if not row.causes:
             table.add_row(*head)
     console.print(table)

@@ -14,7 +14,7 @@ import numpy as np
 from vbench.core.boxes import Floats
 from vbench.core.errors import VBenchError
 from vbench.core.vot_run import VotRun
-from vbench.metrics.vot_frames import VotTruth, lay_out
+from vbench.metrics.vot_frames import VotFrames, VotTruth, lay_out
 from vbench.metrics.vot_profiles import VotRules
 
 THRESHOLDS = 100
@@ -49,11 +49,8 @@ def score_unsupervised(
     Raises:
         VBenchError: no clip has a result.
     """
-    frames = lay_out(truth, {name: group[:1] for name, group in runs.items()}, 0, rules)
-    if not frames.present.any():
-        raise VBenchError(f"no result of any of the {len(truth.names)} clips")
+    frames, counted = counted_overlaps(truth, runs, rules)
     thresholds = np.linspace(0, 1, THRESHOLDS)
-    counted = frames.counted if rules.accuracy == "clips" else np.nan_to_num(frames.overlap)
     means, curves = [], []
     for index in np.flatnonzero(frames.present):
         values = counted[truth.slice_of(int(index))]
@@ -71,6 +68,21 @@ def score_unsupervised(
         np.array(means),
         weights.astype(np.float64),
     )
+
+
+def counted_overlaps(
+    truth: VotTruth, runs: Mapping[str, Sequence[VotRun]], rules: VotRules
+) -> tuple[VotFrames, Floats]:
+    """The first run of each clip, and what each frame (n,) counts: NaN where it does not.
+
+    Raises:
+        VBenchError: no clip has a result.
+    """
+    frames = lay_out(truth, {name: group[:1] for name, group in runs.items()}, 0, rules)
+    if not frames.present.any():
+        raise VBenchError(f"no result of any of the {len(truth.names)} clips")
+    counted = frames.counted if rules.accuracy == "clips" else np.nan_to_num(frames.overlap)
+    return frames, np.where(np.repeat(frames.present, truth.lengths), counted, np.nan)
 
 
 @dataclass(frozen=True)

@@ -156,22 +156,19 @@ def explain_vot_path(path: Path, suite: Suite) -> dict[str, list[VotExplanation]
 
     Raises:
         NotReady: no VOT result of a clip of the suite lies there.
-        VBenchError: a tracker has no clip that can be scored, or results without restarts.
+        VBenchError: a tracker has no clip that can be scored.
     """
     truth = VotTruth(suite.clips)
     found = {}
     with unpacked(path) as (place, _):
         for name, folder in _trackers(place, suite):
-            if folder.name == "unsupervised":
-                raise VBenchError(
-                    f"{name} has results without restarts, of which the average overlap alone is "
-                    "scored; `vbench score --profile vot-...` gives it under each profile"
-                )
             runs = _read(folder, suite)
             if not runs.runs:
                 clip, why = next(iter(runs.problems.items()))
                 raise VBenchError(f"{name}: no clip can be scored; {clip}: {why}")
-            found[name] = explain_vot(truth, runs.runs, suite.name, suite.card.eao_interval)
+            restarts = folder.name != "unsupervised"
+            interval = suite.card.eao_interval
+            found[name] = explain_vot(truth, runs.runs, suite.name, interval, restarts)
     return found
 
 
