@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vbench.core.boxes import Boxes, Floats, Ints, iou_matrix
+from vbench.core.boxes import Floats
 
 # Targets are not let shrink below this (pysot siamrpn_tracker.py:66, DaSiamRPN run_SiamRPN.py:171).
 SMALLEST_PX = 10.0
@@ -86,13 +86,3 @@ def grid(side: int, stride_px: int) -> Floats:
 def _change(ratio: Floats) -> Floats:
     change: Floats = np.maximum(ratio, 1 / ratio)
     return change
-
-
-def survivors(boxes: Boxes, most: float) -> Ints:
-    """Rows of `boxes` (n, 4), best first, that no better survivor overlaps by more than `most`."""
-    overlapping = iou_matrix(boxes, boxes) > most
-    alive = np.ones(len(boxes), dtype=bool)
-    for row in range(len(boxes)):
-        if alive[row]:
-            alive[row + 1 :] &= ~overlapping[row, row + 1 :]
-    return np.flatnonzero(alive)

@@ -15,12 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vbench.core.boxes import Box, Boxes, Floats, Image, Ints, from_centres
+from vbench.core.boxes import Box, Boxes, Floats, Image, Ints, from_centres, to_corners
 from vbench.core.errors import VBenchError
 from vbench.core.roles import Estimate, Weights, Work, WorkTable
 from vbench.nn.crop import context_sides, mean_colour, square_crops, windows_around
+from vbench.nn.nms import nms
 
-from .proposals import Taste, choose, cosine_window, grid, settle, survivors
+from .proposals import Taste, choose, cosine_window, grid, settle
 from .siamrpn_heads import on_meta, siamrpn_network
 
 EXEMPLAR_PX, STRIDE_PX = 127, 8
@@ -261,7 +262,8 @@ def rivals(boxes: Boxes, final_scores: Floats) -> Ints:
     answer, since nothing suppresses the best.
     """
     best = np.argsort(-final_scores, kind="stable")[:TOP]
-    return best[survivors(from_centres(boxes[best, :2], boxes[best, 2:]), NMS_IOU)]
+    corners = to_corners(from_centres(boxes[best, :2], boxes[best, 2:]))
+    return best[nms(corners, final_scores[best], NMS_IOU, one_px=0.0)]
 
 
 def _middle(size: Floats, edge: Literal["pixel", "line"]) -> Floats:

@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from vbench.core.boxes import from_centres, iou
 from vbench.core.errors import VBenchError
@@ -13,7 +11,7 @@ from vbench.core.trace import Kind
 from vbench.cost.macs import count_module
 from vbench.cost.unit_costs import unit_costs
 from vbench.nn.crop import crops_by_opencv
-from vbench.trackers.proposals import choose, survivors
+from vbench.trackers.proposals import choose
 from vbench.trackers.siamrpn import (
     RATIOS,
     RECIPES,
@@ -255,18 +253,6 @@ def test_choice_prefers_no_change_then_the_middle():
     middle = choose(sizes, scores, window, np.array([10.0, 10]), Taste(0.5, 0.3, 0.3))
     assert middle.place == 2
     assert choose(sizes, scores, window, np.array([10.0, 10]), Taste(0, 0, 0.3)).place == 1
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.integers(1, 20), st.floats(0.1, 0.9), st.integers(0, 1000))
-def test_survivors_do_not_overlap_and_the_rest_does(n, most, seed):
-    rng = np.random.default_rng(seed)
-    boxes = np.concatenate([rng.uniform(0, 20, (n, 2)), rng.uniform(1, 15, (n, 2))], axis=1)
-    left = survivors(boxes, most).tolist()
-    assert left[0] == 0
-    for i in range(n):
-        better = [j for j in left if j < i and iou(boxes[i], boxes[j]) > most]
-        assert (i in left) == (not better)
 
 
 def test_suppression_takes_the_best_64_as_they_rank_with_penalty_and_window():
