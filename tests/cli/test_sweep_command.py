@@ -1,12 +1,16 @@
 """`vbench sweep`: grids over suites, axes, plan, failed cells."""
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from tests.cli.commands import vbench
+from vbench.run import bench
+from vbench.run.bench import run
 
 SHORT = ["--limit", 1]
 
@@ -111,10 +115,37 @@ def test_cells_that_fail_are_listed_and_counted(capsys, alone) -> None:
         (["keyframe-interval", "--suite", "synth-sot,synth-vid", "--methods", "kcf"], "cheap half"),
         (["--param", "csrt.x=1"], "no method has a part called 'csrt'"),
         (["match-interval"], "wants --target"),
+        (["match-interval", "--target", "nan"], "wants --target"),
+        (["match-interval", "--target", "inf"], "wants --target"),
+        (["match-interval", "--target", "2", "--methods", "kcf"], "method 'kcf' has no cheap half"),
+        (["scale", "--param", "kcf.features=hog"], "either scale or --param kcf.features=hog"),
     ],
 )
 def test_what_a_user_can_mend_is_one_line(capsys, alone, arguments, says) -> None:
     assert says in vbench(capsys, "sweep", *arguments).one_line()
+
+
+def test_an_interval_that_no_threshold_reaches_is_said(capsys, alone) -> None:
+    # dummy believes in itself throughout: with c = 1 as with c = 0, a clip keys every k frames;
+    # what correlates patches is sure of itself on every frame or on none of this clip.
+    asked = ["sweep", "match-interval", "--suite", "synth-sot", "--limit", 1, "--out", "r"]
+    line = vbench(capsys, *asked, "--methods", "kcf+dummy", "--target", 2).one_line()
+    assert "lower k" in line
+    far = vbench(capsys, *asked, "--methods", "kcf+patch-aggregation", "--target", 2.7)
+    assert re.search(r"interval [15]\.\d+ at c = .*, not 2.7: no threshold", far.err)
+
+
+def test_what_an_interrupted_sweep_has_can_be_reported(capsys, alone, monkeypatch) -> None:
+    def interrupted(order, *rest):
+        run(replace(order, plans=order.plans[:2]), *rest)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bench, "run", interrupted)
+    asked = ["sweep", "keyframe-interval", "--methods", "kcf+dummy", "--intervals", "1,2,5"]
+    assert vbench(capsys, *asked, *SHORT, "--suite", "synth-sot", "--out", "r").code == 130
+    shown = vbench(capsys, "report", "r", "--plot", "interval")
+    assert shown.code == 0, shown.err
+    assert Path("r/plots/interval.png").exists()
 
 
 def test_json_of_one_suite_keeps_its_form(capsys, alone) -> None:

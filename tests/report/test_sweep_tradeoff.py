@@ -75,6 +75,17 @@ def test_a_panel_a_base_and_a_line_a_propagator_with_its_formula() -> None:
     assert names == ["every frame", "+dummy", "+kcf", "by the papers' formula"]
 
 
+def test_lines_that_differ_by_parameters_or_policy_alone_are_told_apart() -> None:
+    frame = rows()
+    frame.loc[frame["swept"] == "nanodet+kcf", "swept"] = "nanodet+dummy[floor=0.3]"
+    frame.loc[frame["swept"] == "nanodet+dummy", "swept"] = "nanodet+dummy@online:0.8:5"
+    figure = sweep_tradeoff(frame, "keyframe-interval", "")
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names[1:-1] == ["+dummy@online:0.8:5", "+dummy[floor=0.3]", "+dummy", "+kcf"]
+    first = [line.get_color() for line in figure.axes[0].lines if line.get_linestyle() == "-"]
+    assert len(set(first[:2])) == 2
+
+
 def test_bands_are_drawn_where_there_are_clips_enough() -> None:
     frame = rows(clips="10/555", map50_pm=0.05)
     assert len(sweep_tradeoff(frame, "keyframe-interval", "").axes[0].collections) == 2

@@ -33,6 +33,21 @@ def test_interval_1_is_the_base_alone_and_shared_by_all_propagators() -> None:
     assert found.methods == ["kcf", "kcf+dummy@fixed:4", "kcf+kcf@online:0.7:4"]
 
 
+def test_every_policy_with_a_k_keeps_what_it_is() -> None:
+    texts = ["oracle:0.5", "budget:0.5:9", "adaptive:diff:0.1:9", "dort:0.5:9", "fixed_middle:9"]
+    found = keyframe_interval([f"kcf+dummy@{text}" for text in texts[:-1]], [4])
+    assert [p.method.partition("@")[2] for p in found.points] == [
+        "oracle:0.5:4", "budget:0.5:4", "adaptive:diff:0.1:4", "dort:0.5:4",
+    ]  # fmt: skip
+    assert keyframe_interval([f"lsts@{texts[-1]}"], [4]).methods == ["lsts@fixed_middle:4"]
+
+
+def test_methods_that_differ_by_their_policy_alone_are_lines_of_their_own() -> None:
+    same = ["kcf+dummy@online:0.8:5", "kcf+dummy@decay:5:0.9", "kcf+kcf@fixed:5"]
+    for found in (keyframe_interval(same, [2, 3]), threshold(same, [0.5]), scale(same, [0.5])):
+        assert list(dict.fromkeys(p.swept for p in found.points)) == [*same[:2], "kcf+kcf"]
+
+
 def test_thresholds_keep_the_interval_of_the_method() -> None:
     found = threshold(["kcf+kcf@online:0.5:7", "kcf+dummy"], [0.0, 0.9])
     assert found.methods == [
@@ -92,6 +107,8 @@ def test_bisection_hits_a_falling_interval(target, power) -> None:
 def test_an_interval_out_of_reach_says_what_is_in_reach() -> None:
     with pytest.raises(VBenchError, match=r"1\.00 .* to 5\.00"):
         match_interval(7, lambda c: 5 - 4 * c)
+    with pytest.raises(VBenchError, match="lower k"):
+        match_interval(2, lambda c: 5 - c)
 
 
 counts = st.lists(st.integers(0, 4), min_size=2, max_size=20)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 AXES = ("keyframe-interval", "threshold", "scale", "dtype", "match-interval")
 # What a sweep without a suite runs on: what ships with vbench.
+# Longer than any clip's keyframe interval.
+LONGEST = 1e6
 EMBEDDED = ("synth-sot", "synth-vid")
 
 
@@ -114,7 +116,12 @@ def sweep(
     for one in grid:
         folder, name = one.request.folder, one.suite.name
         with listening(console, len(one.order.plans), one.suite, quiet or json) as listener:
-            outcome = run(one.order, folder, one.request.finder.weights_for, listener)
+            try:
+                outcome = run(one.order, folder, one.request.finder.weights_for, listener)
+            except KeyboardInterrupt:
+                # So that what is there can be reported before the rest has run.
+                save(folder, one.found)
+                raise
         save(folder, one.found)
         rows = summary(folder)
         table = sweep_table(folder, rows)
@@ -285,6 +292,8 @@ def _sweep(axis: str | None, param: str | None, texts: list[str], values: dict[s
     from vbench.run import sweep as axes
     from vbench.run.tuning import DTYPES, SCALES
 
+    if param is not None and axis is not None:
+        raise VBenchError(f"sweep either {axis} or --param {param}, not both at once")
     if param is not None:
         return axes.parameter(texts, param)
     if axis is None:
@@ -364,8 +373,9 @@ def _match(
 ) -> int:
     from vbench.cli.app import Exit, messages, print_json
     from vbench.run.matching import matched
+    from vbench.run.sweep import NEAR
 
-    if target is None or target < 1:
+    if target is None or not 1 <= target < LONGEST:
         raise VBenchError("match-interval wants --target with the interval to hit, such as 2.7")
     found = []
     for request, suite, texts in opened:
@@ -375,7 +385,11 @@ def _match(
                 {"suite": suite.name, "method": name, "threshold": c, "interval": interval}
             )
             if not (quiet or json):
-                messages().print(f"{name}: interval {interval:.3f} at c = {c:.4f} on {suite.name}")
+                far = abs(interval - target) > NEAR
+                rest = f", not {target:g}: no threshold comes nearer" if far else ""
+                messages().print(
+                    f"{name}: interval {interval:.3f} at c = {c:.4f} on {suite.name}{rest}"
+                )
     if json:
         names = ",".join(suite.name for _, suite, _ in opened)
         print_json({"schema": 1, "suite": names, "target": target, "results": found})

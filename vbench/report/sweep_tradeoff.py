@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,11 +40,12 @@ def sweep_tradeoff(
     shown = frame.dropna(subset=[x, y])
     bases = list(dict.fromkeys(base_of(str(m)) for m in shown["swept"]))[:MOST_BASES]
     figure, axes = panels(len(bases), (4.6, 3.6))
-    names = list(dict.fromkeys(cheap_of(str(m)) for m in shown["swept"]))
+    named = _named([str(m) for m in shown["swept"]])
+    names = list(dict.fromkeys(named.values()))
     for one, base in zip(axes, bases, strict=False):
         own = shown[[base_of(str(m)) == base for m in shown["swept"]]]
         for swept, line in own.groupby("swept", sort=False):
-            index = names.index(cheap_of(str(swept)))
+            index = names.index(named[str(swept)])
             _line(one, line, axis, (x, y), COLOURS[index % len(COLOURS)], MARKS[1 + index % 11])
         alone = own[own["method"] == own["method"].map(base_of)]
         if len(alone):
@@ -59,6 +61,18 @@ def sweep_tradeoff(
     _legend(figure, axes[0], names, x in FORMULAS and FORMULAS[x] in shown)
     figure.suptitle(title, x=0.01, ha="left", fontsize=9)
     return figure
+
+
+def _named(swept: Sequence[str]) -> dict[str, str]:
+    """What the legend calls each line: its propagator, alike for all bases, if that tells it."""
+    distinct = list(dict.fromkeys(swept))
+    often = Counter((base_of(name), cheap_of(name)) for name in distinct)
+    return {
+        name: cheap_of(name)
+        if often[base_of(name), cheap_of(name)] == 1
+        else name.removeprefix(base_of(name))
+        for name in distinct
+    }
 
 
 def _line(

@@ -10,7 +10,7 @@ from vbench.core.suite import Suite
 from vbench.run.bench import Order, check_order, run
 from vbench.run.compose import plan
 from vbench.run.request import Request
-from vbench.run.sweep import match_interval
+from vbench.run.sweep import match_interval, threshold
 
 
 def matched(
@@ -21,6 +21,7 @@ def matched(
     The interval is PatchNet's statistic: the mean over clips of frames by keyframes. Every try is
     kept in the run folder like any other method.
     """
+    threshold([text], [0.0])  # refuses what has no cheap half by the name that was given
     method = parse_method(text)
     k = getattr(method.policy, "k", None) or max(5, round(2 * target))
 

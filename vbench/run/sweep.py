@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from vbench import catalogue
+from vbench.core.dort import Dort
 from vbench.core.errors import UnknownName, VBenchError
 from vbench.core.method import Method, Part, parse_method
-from vbench.core.policy import Adaptive, Decay, Fixed, Online, Policy
+from vbench.core.policy import Adaptive, Budget, Decay, Fixed, Online, Oracle, Policy
 from vbench.core.trace import Trace
 from vbench.run.compose import plan
 from vbench.store.files import write_atomically
@@ -22,6 +24,10 @@ from vbench.store.traces import Corrupt
 INTERVALS = (1, 2, 3, 5, 10)
 THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 BARE_PROPAGATORS = ("dummy", "full-template", "patch-aggregation")
+# Policies that keep what they are at another k.
+WITH_K = (Fixed, Online, Decay, Adaptive, Oracle, Budget, Dort)
+# So near to the interval that was asked for counts as it.
+NEAR = 0.05
 SCHEMA = 1
 
 
@@ -61,41 +67,41 @@ class Sweep:
 def keyframe_interval(methods: Sequence[str], intervals: Sequence[int]) -> Sweep:
     """Sweep the (largest) distance between keyframes; 1 is the base model alone.
 
-    A method that names `online` or `decay` keeps it with another k; others run under `fixed`.
+    A method that names a policy keeps it with another k; others run under `fixed`.
     """
     _need_cheap_halves(methods)
-    points = []
+    points, swept = [], _swept(methods)
     for text in methods:
         method = parse_method(text)
         for k in intervals:
             made = _alone(method) if k == 1 else replace(method, policy=_with_k(method.policy, k))
-            points.append(Point(_swept(method), str(k), str(plan(str(made)).method)))
+            points.append(Point(swept[text], str(k), str(plan(str(made)).method)))
     return Sweep("keyframe-interval", tuple(points))
 
 
 def threshold(methods: Sequence[str], thresholds: Sequence[float]) -> Sweep:
     """Sweep c of `online:c:k`, at the k of each method's policy (5 where it names none)."""
     _need_cheap_halves(methods)
-    points = []
+    points, swept = [], _swept(methods)
     for text in methods:
         method = parse_method(text)
         k = getattr(method.policy, "k", None) or 5
         for c in thresholds:
             made = replace(method, policy=Online(c, k))
-            points.append(Point(_swept(method), f"{c:g}", str(plan(str(made)).method)))
+            points.append(Point(swept[text], f"{c:g}", str(plan(str(made)).method)))
     return Sweep("threshold", tuple(points))
 
 
 def scale(methods: Sequence[str], scales: Sequence[float]) -> Sweep:
     """Sweep the size of the frames that the base model sees; 1 is the base as it is."""
-    points = []
+    points, swept = [], _swept(methods)
     for text in methods:
         method = parse_method(text)
         for value in scales:
             made = replace(
                 method, base=_with(method.base, "scale", "" if value == 1 else f"{value:g}")
             )
-            points.append(Point(_swept(method), f"{value:g}", str(plan(str(made)).method)))
+            points.append(Point(swept[text], f"{value:g}", str(plan(str(made)).method)))
     return Sweep("scale", tuple(points))
 
 
@@ -105,7 +111,7 @@ def dtype(methods: Sequence[str], dtypes: Sequence[str]) -> Sweep:
     Raises:
         VBenchError: no part of a method has weights.
     """
-    points = []
+    points, swept = [], _swept(methods)
     for text in methods:
         method = parse_method(text)
         heavy = set(plan(text).weights)
@@ -121,7 +127,7 @@ def dtype(methods: Sequence[str], dtypes: Sequence[str]) -> Sweep:
                 for part in (method.base, *method.parts)
             )
             made = plan(str(Method(base, tuple(parts), method.policy)))
-            points.append(Point(_swept(method), value, str(made.method)))
+            points.append(Point(swept[text], value, str(made.method)))
     return Sweep("dtype", tuple(points))
 
 
@@ -163,7 +169,7 @@ def with_cheap_half(task: str) -> list[str]:
 
 
 def match_interval(
-    target: float, measure: Callable[[float], float], tolerance: float = 0.05, steps: int = 12
+    target: float, measure: Callable[[float], float], tolerance: float = NEAR, steps: int = 12
 ) -> tuple[float, float]:
     """Bisect the threshold c of `online:c:k` until the realised interval is the target.
 
@@ -176,9 +182,10 @@ def match_interval(
     low, high = 0.0, 1.0
     widest, narrowest = measure(low), measure(high)
     if not narrowest - tolerance <= target <= widest + tolerance:
+        mend = "raise k to reach further" if target > widest else "lower k, which bounds all of it"
         raise VBenchError(
             f"--target {target:g}: this method reaches {narrowest:.2f} (c = 1) to {widest:.2f} "
-            "(c = 0); raise k to reach further"
+            f"(c = 0); {mend} (BASE+PROPAGATOR@online:0.8:k)"
         )
     best = min(((low, widest), (high, narrowest)), key=lambda found: abs(found[1] - target))
     for _ in range(steps):
@@ -247,9 +254,7 @@ def _need_cheap_halves(methods: Sequence[str]) -> None:
 
 
 def _with_k(policy: Policy | None, k: int) -> Policy:
-    if isinstance(policy, Online | Decay | Adaptive):
-        return replace(policy, k=k)
-    return Fixed(k)
+    return replace(policy, k=k) if isinstance(policy, WITH_K) else Fixed(k)
 
 
 def _alone(method: Method) -> Method:
@@ -259,8 +264,11 @@ def _alone(method: Method) -> Method:
     return Method(method.base, kept, Fixed(1) if own else None)
 
 
-def _swept(method: Method) -> str:
-    return str(replace(method, policy=None))
+def _swept(methods: Sequence[str]) -> dict[str, str]:
+    """What each method is called in the table: without its policy, unless others differ by it."""
+    short = {text: str(replace(parse_method(text), policy=None)) for text in methods}
+    often = Counter(short.values())
+    return {text: text if often[name] > 1 else name for text, name in short.items()}
 
 
 def _set(part: Part, name: str, key: str, value: str) -> Part:
