@@ -185,9 +185,18 @@ def test_damage_of_an_earlier_run_is_named_set_aside_and_computed_again(capsys) 
     two_clips(capsys)
     trace = sorted(Path("run").rglob("traces/hold-*/*.npz"))[0]
     trace.write_bytes(b"nonsense")
-    Path("run/manifest.json").write_text("{")
+    shown = vbench(capsys, "report", "run")
+    assert shown.code == 0
+    assert f"not scored: hold on 1 clip: {trace.name} is damaged" in shown.err
+    for text, says in (("{", "is damaged: "), ("{}", "has no schema, not 1")):
+        Path("run/manifest.json").write_text(text)
+        line = vbench(capsys, "report", "run").one_line()
+        assert says in line and line.endswith("makes a new one, and keeps what it ran")
     ran = two_clips(capsys)
     assert ran.code == 0
+    assert "has no schema, not 1; set aside as manifest.json.corrupt" in ran.err
+    # Costs are counted anew, also of the method whose clips are all kept.
+    assert all(record.costs for record in RunFolder(Path("run")).read().methods.values())
     assert "manifest.json.corrupt" in ran.err
     assert f"{trace.name}.corrupt" in ran.err
     assert load_trace(trace)[0].boxes.shape[1] == 4

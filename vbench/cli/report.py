@@ -94,6 +94,7 @@ def report(
     from vbench.report.terminal import as_text, only_columns, only_methods, show_table, sorted_by
     from vbench.report.timing import show_timing, timing_table
     from vbench.report.timing_notes import timing_notes
+    from vbench.report.unscored import unscored
     from vbench.run.settings import load_settings
     from vbench.store.run_folder import RunFolder, newest_run
 
@@ -132,6 +133,8 @@ def report(
             show_table(tables(), only_columns(found, columns), title, every=columns is not None)
             for note in (*carrying_notes(folder, manifest), *timing_notes(manifest)):
                 console.print(note, style="yellow", markup=False)
+            for line in unscored(folder, found):
+                console.print(line, style="red", markup=False)
             if coco:
                 show_coco(tables(), coco_table(folder, manifest))
             if timing:

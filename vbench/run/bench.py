@@ -131,11 +131,12 @@ def _run_method(
     outcome.manifest.methods[name] = record
     todo = list(_todo(order, folder, record, heard))
     outcome.kept += len(order.suite.clips) - len(todo)
-    if todo:
-        if order.timing:
-            earlier = [] if order.again == "always" else record.devices
-            record.devices = sorted({*earlier, device_label(outcome.manifest.machine)})
-            record.filter_ms = 1e3 * machine_filter_seconds()
+    if todo and order.timing:
+        earlier = [] if order.again == "always" else record.devices
+        record.devices = sorted({*earlier, device_label(outcome.manifest.machine)})
+        record.filter_ms = 1e3 * machine_filter_seconds()
+    # They are lost with a damaged manifest, whose clips are kept.
+    if todo or not record.costs:
         # Counting and the first call warm the model up, so that no clip pays for it.
         record.costs = outcome.tallies.costs_of(composed.carrier, composed.stepper).to_json()
         for line in unused_files(composed.stepper, order.suite.clips):

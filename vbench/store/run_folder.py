@@ -31,6 +31,7 @@ from vbench.store.traces import (
 
 # Version history of the manifest: 1: first.
 SCHEMA = 1
+AGAIN = "the `vbench run` that made it makes a new one, and keeps what it ran"
 _UNSAFE = re.compile(r"[^A-Za-z0-9.,+@=_\[\]-]")
 
 
@@ -121,8 +122,9 @@ class RunFolder:
         """Read the manifest. Raises Corrupt where it is damaged or of another schema."""
         try:
             values = json.loads(self.manifest_path.read_text(encoding="utf-8"))
-            if values["schema"] != SCHEMA:
-                raise Corrupt(f"{self.manifest_path} has schema {values['schema']}, not {SCHEMA}")
+            if values.get("schema") != SCHEMA:
+                has = f"schema {values['schema']}" if "schema" in values else "no schema"
+                raise Corrupt(f"{self.manifest_path} has {has}, not {SCHEMA}; {AGAIN}")
             methods = {k: MethodRecord(**v) for k, v in values.pop("methods").items()}
             return Manifest(**values, methods=methods)
         except FileNotFoundError:
@@ -130,7 +132,7 @@ class RunFolder:
                 f"{self.path} is not a run (no manifest.json); name a folder that `vbench run` made"
             ) from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise Corrupt(f"{self.manifest_path} is damaged: {error}") from None
+            raise Corrupt(f"{self.manifest_path} is damaged: {error}; {AGAIN}") from None
 
     def read_or_set_aside(self) -> tuple[Manifest | None, str]:
         """Read the manifest of an earlier run; a damaged one is set aside, with a notice."""
@@ -139,7 +141,8 @@ class RunFolder:
         try:
             return self.read(), ""
         except Corrupt as error:
-            return None, f"{error}; set aside as {set_aside(self.manifest_path).name}"
+            why = str(error).removesuffix(f"; {AGAIN}")
+            return None, f"{why}; set aside as {set_aside(self.manifest_path).name}"
 
     def write(self, manifest: Manifest) -> None:
         """Write the manifest atomically."""
