@@ -54,6 +54,8 @@ def test_an_interrupted_fit_goes_on_to_the_same_end(capsys, alone, monkeypatch) 
     ("given", "why"),
     [
         (["kcf"], "no recipe called 'kcf'"),
+        (["patchnet-g"], "train patchnet, and give what that writes as --weights patchnet=FILE"),
+        (["siamfc-boosted"], "train siamfc and patchnet"),
         (["fdn+dummy"], "one model is fitted at a time"),
         (["fdn", "--steps", "0"], "--steps 0"),
         (["fdn", "--batch", "0"], "--batch 0"),

@@ -65,7 +65,7 @@ def train(
     from vbench.run.request import Request
     from vbench.run.threads import set_threads
     from vbench.train.loop import Course, checkpoint_of, finish, fit
-    from vbench.train.recipe import recipe_for
+    from vbench.train.recipe import check_recipe, recipe_for
 
     parsed = parse_method(method)
     if parsed.parts or parsed.policy is not None:
@@ -77,6 +77,8 @@ def train(
         device=device, threads=threads,
     )  # fmt: skip
     name = parsed.base.name
+    if name != "dort":
+        check_recipe(name)
     chosen = request.open_suite().with_images().only(named_clips(clips), limit)
     if name == "dort":
         _scheduler(request, chosen, of, out, quiet, json)

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from vbench.core.clip import Clip
-from vbench.core.errors import UnknownName
+from vbench.core.errors import UnknownName, VBenchError
+from vbench.weights.registry import release
 
 
 class Recipe(Protocol):
@@ -69,11 +70,43 @@ RECIPES = {
     "dt": "dt_recipe:DtRecipe",
     "lsts": "lsts_recipe:LstsRecipe",
     "efficientdet-d0": "efficientdet_recipe:EfficientDetRecipe",
+    "efficientdet-d0-tf": "efficientdet_recipe:EfficientDetRecipe",
     "frcnn-hrnet": "frcnn_recipe:FrcnnRecipe",
     "frcnn-x101": "frcnn_recipe:FrcnnRecipe",
     "plugplay-hrnet": "plugplay_recipe:PlugPlayRecipe",
     "plugplay-x101": "plugplay_recipe:PlugPlayRecipe",
 }
+
+# Names whose networks are those of others, which are fitted instead.
+FITTED_AS = {
+    "patchnet-g": ("patchnet",),
+    "siamfc-boosted": ("siamfc", "patchnet"),
+    "flow": ("dff",),
+    "lsts-box": ("lsts",),
+    "plugplay": ("plugplay-hrnet",),
+}
+
+
+def check_recipe(name: str) -> None:
+    """Raise unless `name` can be fitted.
+
+    Raises:
+        VBenchError: its network is another one's; says which to fit, and how it is taken.
+        UnknownName: nobody wrote a recipe for it.
+    """
+    if name in RECIPES:
+        return
+    if name not in FITTED_AS:
+        raise UnknownName("recipe", name, RECIPES, "these can be fitted")
+    others = FITTED_AS[name]
+    taken = f"--weights {others[0]}=FILE"
+    if len(others) > 1:
+        names = " and ".join(file.name for file in release(name).files)
+        taken = f"--weights {name}=FOLDER, with {names} in it"
+    raise VBenchError(
+        f"'{name}' has no network of its own to fit; train {' and '.join(others)}, and give what "
+        f"that writes as {taken}"
+    )
 
 
 def recipe_for(
@@ -82,10 +115,9 @@ def recipe_for(
     """Make the recipe that fits `model`, called `name` in the catalogue, on `clips`.
 
     Raises:
-        UnknownName: nobody wrote a recipe for it.
+        VBenchError: it cannot be fitted; see `check_recipe`.
     """
-    if name not in RECIPES:
-        raise UnknownName("recipe", name, RECIPES, "these can be fitted")
+    check_recipe(name)
     module, _, attribute = RECIPES[name].partition(":")
     made = getattr(importlib.import_module(f"vbench.train.{module}"), attribute)
     recipe: Recipe = made(model, clips, batch, device)
