@@ -2,7 +2,8 @@
 
 Nam and Han, Learning Multi-Domain Convolutional Neural Networks for Visual Tracking, CVPR 2016. Key
 names are those of the `shared_layers` in hyeonseobnam/py-MDNet's checkpoints (modules/model.py),
-which RT-MDNet's have too; MATLAB files are those of hyseob/MDNet and ZhiyanCui/fdn-release.
+which RT-MDNet's have too; MATLAB files are those of hyseob/MDNet and ZhiyanCui/fdn-release, and
+VGG-M's own, which all of them begin with.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ BACKGROUND, TARGET = 0, 1
 KEPT = 0.5
 # How connected layers are drawn (hyseob/MDNet pretraining/mdnet_prepare_model.m).
 DEVIATION, HIDDEN_BIAS = 0.01, 0.1
+# Layers by which VGG-M is known (vlfeat.org/matconvnet/models/imagenet-vgg-m.mat).
+IMAGENET = {"conv1", "conv2", "conv3", "conv4", "conv5", "fc7", "fc8"}
 # What images are freed of where no file says otherwise.
 GREY = 128.0
 
@@ -190,16 +193,26 @@ def is_published_matlab(weights: Weights | None) -> bool:
 
 
 def load_matlab(network: MDNetwork, published: MatlabNetwork, source: str) -> None:
-    """Load the layers of a MATLAB file; fc6, which belongs to its own videos, is left out."""
+    """Load the layers of a MATLAB file; fc6, which belongs to its own videos, is left out.
+
+    Of VGG-M, trained on ImageNet, only the convolutions that the trunk has are taken, and connected
+    layers stay as drawn: the untrained network of FDN's fig. 9.
+    """
     state = {}
+    names = {layer.name for layer in published.layers}
+    imagenet = "fc4" not in names and names >= IMAGENET
     for layer in published.layers:
         if layer.name == "fc6":
+            continue
+        if imagenet and not hasattr(network.trunk, layer.name):
             continue
         filters = torch.from_numpy(layer.filters)
         connected = layer.name.startswith("fc")
         place = 1 if layer.name == "fc5" else 0
         state[f"{layer.name}.{place}.weight"] = filters.flatten(1) if connected else filters
         state[f"{layer.name}.{place}.bias"] = torch.from_numpy(layer.biases)
+    if imagenet:
+        state |= {k: v for k, v in network.shared_state().items() if k.startswith("fc")}
     network.load_shared(state, source)
     if published.mean is not None:
         network.mean = torch.from_numpy(published.mean)

@@ -140,6 +140,61 @@ def matlab(state, style):
     return {"net": {"layers": layers, "meta": {"normalization": {"averageImage": mean}}}}
 
 
+def vgg_m(width, convs=5):
+    """VGG-M as MatConvNet distributes it, narrower: convolutions, fc6 to fc8, a mean image."""
+    rng = np.random.default_rng(3)
+    widths = [3, *(round(channels * width) for channels in (96, 256, 512, 512, 512))]
+    shapes = {
+        f"conv{i + 1}": (kernel, kernel, widths[i], widths[i + 1])
+        for i, kernel in enumerate((7, 5, 3, 3, 3)[:convs])
+    }
+    shapes |= {"fc6": (6, 6, widths[convs], 8), "fc7": (1, 1, 8, 8), "fc8": (1, 1, 8, 10)}
+    filters = {k: rng.normal(size=shape).astype(np.float32) for k, shape in shapes.items()}
+    cells = np.empty((1, len(shapes)), dtype=object)
+    for index, (name, values) in enumerate(filters.items()):
+        both = np.empty((1, 2), dtype=object)
+        both[0, 0], both[0, 1] = values, np.full((1, values.shape[3]), index, np.float32)
+        cells[0, index] = {"type": "conv", "name": name, "weights": both}
+    mean = np.tile(np.array([123.0, 116, 103], np.float32), (4, 4, 1))
+    meta = {"normalization": {"averageImage": mean}}
+    return filters, {"layers": cells, "meta": meta}
+
+
+@pytest.mark.parametrize("convs", [3, 5])
+@pytest.mark.parametrize("tracker", [MDNet, RTMDNet, FDN])
+def test_vgg_m_gives_the_trunk_and_leaves_connected_layers_as_drawn(
+    tracker, convs, tmp_path
+) -> None:
+    """FDN, sec. 4.5 and fig. 9: ImageNet's convolutions before layers that know nothing."""
+    filters, content = vgg_m(1 / 16)
+    path = tmp_path / "imagenet-vgg-m.mat"
+    scipy.io.savemat(path, content)
+    given = {"width": 1 / 16, "convs": convs, "seed": 4}
+    state = tracker(**given, weights=weights_of(path)).network.shared_state()
+    drawn = tracker(**given).network.shared_state()
+    for key, value in state.items():
+        name = key.split(".")[0]
+        if name.startswith("fc"):
+            assert torch.equal(value, drawn[key])
+        elif key.endswith("weight"):
+            # h x w x in x out, by Matlab; out, in, h, w here.
+            assert value[1, 0, 2, 0] == filters[name][2, 0, 0, 1]
+            assert value.shape == filters[name].transpose(3, 2, 0, 1).shape
+        else:
+            assert (value == int(name[-1]) - 1).all()
+    assert len(state) == 2 * convs + 4
+
+
+def test_vgg_m_of_another_width_or_without_a_layer_is_refused(tmp_path) -> None:
+    path = tmp_path / "imagenet-vgg-m.mat"
+    scipy.io.savemat(path, vgg_m(1 / 16)[1])
+    with pytest.raises(VBenchError, match=r"conv1\.0\.bias is \(6,\), not \(12,\)"):
+        FDN(width=1 / 8, weights=weights_of(path))
+    scipy.io.savemat(path, vgg_m(1 / 16, convs=4)[1])
+    with pytest.raises(VBenchError, match=r"missing fc4"):
+        FDN(width=1 / 16, weights=weights_of(path))
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [
