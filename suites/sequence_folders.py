@@ -257,6 +257,10 @@ def _images(name: str, folder: Path, places: Sequence[Path], rules: Rules) -> li
 def _covered(images: list[Path], folder: Path, name: str, rules: Rules) -> list[Path]:
     """The images that a range file names, all of them without one."""
     path = _filled(str(rules.get("range", "")), folder, name)
+    if rules.get("range") and not path.is_file():
+        # Some of TColor-128's are in small letters (trackit/datasets/SOT/datasets/Impl/
+        # TempleColor.py of github.com/LitingLin/LoRAT).
+        path = path.with_name(path.name.lower())
     if not rules.get("range") or not path.is_file():
         return images
     bounds = read_table(path).ravel()

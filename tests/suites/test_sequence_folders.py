@@ -8,6 +8,7 @@ import pytest
 from vbench import catalogue
 from vbench.core.errors import ClipFailed, NotReady, UnknownName, VBenchError
 from vbench.core.frames import ImageFiles, NoFrames
+from vbench.run.data_doctor import card_of
 
 BOXES = "1,2,3,4\n2,2,3,4\n3,2,3,4\n"
 
@@ -32,9 +33,9 @@ def image_names(clip):
 LAYOUTS = {
     "dtb70": {"Animal1/groundtruth_rect.txt": BOXES, "Animal1/img/%05d.jpg": 3},
     "tcolor128": {
-        "Ball/Ball_gt.txt": BOXES,
-        "Ball/Ball_frames.txt": "2,4\n",
-        "Ball/img/%04d.jpg": 6,
+        "Ball_ce1/Ball_ce1_gt.txt": BOXES,
+        "Ball_ce1/ball_ce1_frames.txt": "2,4\n",
+        "Ball_ce1/img/%04d.jpg": 6,
     },
     "lasot": {
         "airplane/airplane-1/groundtruth.txt": BOXES,
@@ -56,7 +57,7 @@ LAYOUTS = {
 }
 NAMES = {
     "dtb70": "Animal1",
-    "tcolor128": "Ball",
+    "tcolor128": "Ball_ce1",
     "lasot": "airplane-1",
     "got10k-val": "GOT-10k_Val_000001",
     "got10k-test": "GOT-10k_Test_000001",
@@ -243,10 +244,12 @@ def test_nothing_and_nothing_but_broken_things_say_what_to_do(tmp_path):
         catalogue.open_suite("lasot", tmp_path / "l", None)
 
 
-def test_cards_list_as_many_names_as_the_suite_has():
-    from vbench.core.suite import read_card
+@pytest.mark.parametrize(("suite", "clips"), [("lasot", 280), ("tcolor128", 129)])
+def test_cards_list_as_many_names_as_the_suite_has(suite, clips):
+    names = card_of(suite).rules["sequences"]
+    assert len(names) == len(set(names)) == card_of(suite).clips == clips
 
-    folder = Path(catalogue.load("suites", "lasot").__code__.co_filename).parent
-    card = read_card(folder / "lasot.toml")
-    assert len(card.rules["sequences"]) == len(set(card.rules["sequences"])) == card.clips == 280
+
+def test_four_of_each_class_of_lasot_are_for_testing():
+    card = card_of("lasot")
     assert len({name.rpartition("-")[0] for name in card.rules["sequences"]}) == 70
