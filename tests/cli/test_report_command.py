@@ -66,3 +66,18 @@ def test_a_propagator_that_costs_more_than_it_saves_is_named_everywhere(capsys, 
         assert "such as +dummy, or kcf alone" in told.err
         assert "kcf+dummy: carrying" not in told.err
     assert says in Path("run/report.html").read_text()
+
+
+def test_a_clip_of_many_objects_has_a_timeline_and_odd_columns_are_named(capsys, alone) -> None:
+    asked = ["--suite", "synth-vid", "--methods", "blobs,blobs+dummy@fixed:5", "--limit", 1]
+    vbench(capsys, "run", *asked, "--out", "r", "--quiet")
+    assert vbench(capsys, "report", "r", "--plot", "timeline").code == 0
+    assert (alone / "r/plots/timeline.svg").exists()
+    for plot, option, column, says in (
+        ("tradeoff", "--x", "method", "no column of numbers called 'method'"),
+        ("tradeoff", "--y", "clips", "no column of numbers called 'clips'"),
+        ("latency", "--y", "map50", "--y is for --plot tradeoff, speed-accuracy, interval"),
+    ):
+        ran = vbench(capsys, "report", "r", "--plot", plot, option, column)
+        assert ran.code == 2
+        assert says in ran.err.splitlines()[-1]

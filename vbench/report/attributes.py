@@ -37,6 +37,7 @@ def attributes(frame: pd.DataFrame, title: str, y: str | None = None) -> Any:
     counts = [str(clips[name]).rpartition("/")[2] for name in names]
     labels = [f"{name} ({count})" for name, count in zip(names, counts, strict=True)]
     axes.set_yticks(range(len(names)), labels, fontsize=8)
+    axes.set_ylim(-0.5, len(names) - 0.5)
     axes.set_xlabel(AXES.get(y, y))
     title += most_shown(len(best), MOST_NAMES)
     axes.set_title(title, loc="left", fontsize=10)

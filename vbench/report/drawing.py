@@ -13,6 +13,7 @@ import pandas as pd
 from vbench.core.errors import UnknownName, VBenchError
 from vbench.core.trace import Trace
 from vbench.cost.device_profile import DeviceProfile, shipped_profiles
+from vbench.metrics.metric import METRICS
 from vbench.metrics.vot import VotScore
 from vbench.report.accuracy import curve_of
 from vbench.report.attributes import attributes
@@ -40,6 +41,11 @@ RESTARTED = ("vot-supervised", "vot-realtime", "vot-realtime-python")
 
 # Plots of one clip, frame by frame.
 OF_CLIP = ("timeline", "jitter", "updates")
+# Plots whose axes can be chosen.
+AXES_OF = {
+    "x": ("tradeoff", "speed-accuracy"),
+    "y": ("tradeoff", "speed-accuracy", "interval", "attributes"),
+}
 # Methods with fewer clips than others that a title names.
 MOST_LESS = 3
 
@@ -92,7 +98,7 @@ def draw(wish: Wish, plot: str, out: Path | None = None) -> list[Path]:
     """Draw one plot of a run and return the files written.
 
     Raises:
-        UnknownName: there is no such plot.
+        UnknownName: there is no such plot, or no such column of numbers.
         VBenchError: the run has not what the plot needs, or papers print nothing for it.
     """
     if plot not in PLOTS:
@@ -101,6 +107,16 @@ def draw(wish: Wish, plot: str, out: Path | None = None) -> list[Path]:
         raise VBenchError(
             f"--clip is for --plot {', '.join(OF_CLIP)}; --plot {plot} is of all clips"
         )
+    for option, column in (("x", wish.x), ("y", wish.y)):
+        if column is not None and plot not in AXES_OF[option]:
+            named = ", ".join(AXES_OF[option])
+            raise VBenchError(
+                f"--{option} is for --plot {named}; --plot {plot} has axes of its own"
+            )
+        if column is not None and column not in METRICS:
+            raise UnknownName(
+                "column of numbers", column, [c for c in METRICS if c in wish.summary]
+            )
     figure = PLOTS[plot](wish)
     name = plot if wish.clip is None else f"{plot}-{wish.clip}"
     stem = (out or wish.folder.path / "plots") / name

@@ -17,7 +17,7 @@ from vbench.report.canvas import AXES, base_colours, base_of, panels, plain_tick
 from vbench.report.labels import place_labels
 from vbench.report.published_points import UNKNOWN_BASE
 from vbench.report.reproduction import Exhibit, PrintedRow, exhibits
-from vbench.report.tradeoff import ACCURACIES, MANY, pareto
+from vbench.report.tradeoff import ACCURACIES, pareto
 from vbench.store.run_folder import Manifest
 
 SPEEDS = ("fps", "ms_mean")
@@ -30,6 +30,8 @@ WORDS = {
     PROJECTED: "projected from times of parts",
     PRINTED: "published, all clips",
 }
+# More points get a larger panel, so that their names find room.
+FEW = 8
 # A wider range of speeds is drawn on a logarithmic axis.
 LOG_FROM = 8
 COLUMNS = ("device", "kind", "method", "base", "fps", "accuracy", "source")
@@ -85,7 +87,7 @@ def speed_accuracy(found: pd.DataFrame, title: str, x: str | None = None) -> Any
     y = found.columns[COLUMNS.index("accuracy")]
     groups = list(found.groupby("device", sort=False))
     most = max(len(own) for _, own in groups)
-    figure, axes = panels(len(groups), (5.4, 4.0) if most <= MANY else (8.5, 6.2))
+    figure, axes = panels(len(groups), (5.4, 4.0) if most <= FEW else (8.5, 6.2))
     ours = list(dict.fromkeys(found.loc[found["kind"] != PRINTED, "method"]))
     colours = {method: colour for method, (colour, _) in styles(ours).items()}
     colours |= base_colours(ours)

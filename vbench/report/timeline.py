@@ -8,50 +8,72 @@ from typing import Any
 
 import numpy as np
 
-from vbench.core.boxes import iou
-from vbench.core.errors import VBenchError
+from vbench.core.boxes import Floats, iou, iou_matrix
 from vbench.core.trace import Kind, Trace
 from vbench.report.canvas import COLOURS, MOST_LINES, canvas, legend_beside, most_shown
+from vbench.report.overlay import LEAST_SCORE
 from vbench.store.traces import StoredTruth
 
 STEPS = {
-    Kind.KEY: ("|", "#0072B2", "keyframe"),
-    Kind.FALLBACK: ("x", "#D55E00", "fallback"),
-    Kind.SKIPPED: ("_", "#999999", "skipped"),
+    Kind.KEY: ("|", "keyframe"),
+    Kind.FALLBACK: ("x", "fallback"),
+    Kind.SKIPPED: ("_", "skipped"),
 }
+# Height of a method's row of marks, below an IoU of 0.
+ROW = 0.04
 
 
 def timeline(truth: StoredTruth, traces: Mapping[str, Trace], title: str) -> Any:
-    """Plot IoU over the frames of one clip; keyframes and fallbacks are marked on the line.
+    """Plot IoU over the frames of one clip; keyframes and fallbacks are marked in a row below.
 
-    Raises:
-        VBenchError: the clip has no single-object ground truth.
+    Of many objects it is their mean, each with the best box of its class among those that are
+    worth drawing.
     """
-    if len(truth.truth) != truth.frames:
-        raise VBenchError(f"clip '{truth.name}' has no ground truth of one target")
     figure, axes = canvas((8.0, 3.4))
-    seen: set[str] = set()
+    many = truth.objects is not None
+    seen: dict[str, str] = {}
     count, traces = len(traces), dict(islice(traces.items(), MOST_LINES))
     for index, (method, trace) in enumerate(traces.items()):
-        overlap = iou(trace.boxes, truth.truth)
-        overlap[~np.isfinite(truth.truth).all(axis=1)] = np.nan
         colour = COLOURS[index % len(COLOURS)]
-        axes.plot(overlap, color=colour, lw=1.2, label=method)
+        axes.plot(overlaps(truth, trace), color=colour, lw=1.2, label=method)
         believed = np.isfinite(trace.belief)
         if believed.any():
             frames = np.flatnonzero(believed)
             axes.plot(frames, trace.belief[believed], ":", color=colour, lw=0.8, alpha=0.7)
-        for kind, (mark, other, name) in STEPS.items():
+        for kind, (mark, name) in STEPS.items():
             frames = np.flatnonzero(trace.kind == kind)
             if len(frames) and len(frames) < len(trace) - 1:
-                label = name if name not in seen else None
-                seen.add(name)
-                axes.plot(frames, np.full(len(frames), -0.03 - 0.04 * index), mark, color=other,
-                          ms=4, label=label, clip_on=False)  # fmt: skip
-    axes.set_ylim(-0.04 * (len(traces) + 1), 1)
-    axes.set_xlim(0, truth.frames - 1)
+                seen[mark] = name
+                height = np.full(len(frames), -ROW * (index + 0.75))
+                axes.plot(frames, height, mark, color=colour, ms=4, clip_on=False)
+    for mark, name in seen.items():
+        axes.plot([], [], mark, color="0.3", ms=4, label=name)
+    axes.set_ylim(-ROW * (len(traces) + 1), 1)
+    axes.set_yticks(np.linspace(0, 1, 6))
+    axes.set_xlim(0, max(truth.frames - 1, 1))
     axes.set_xlabel("frame")
-    axes.set_ylabel("IoU (dotted: belief)")
+    axes.set_ylabel("mean IoU of objects (dotted: belief)" if many else "IoU (dotted: belief)")
     axes.set_title(title + most_shown(count, MOST_LINES), loc="left", fontsize=10)
     legend_beside(figure, axes)
     return figure
+
+
+def overlaps(truth: StoredTruth, trace: Trace) -> Floats:
+    """IoU (n,) of each frame with the truth; NaN where it has no object."""
+    if truth.objects is None:
+        found = iou(trace.boxes, truth.truth)
+        found[~np.isfinite(truth.truth).all(axis=1)] = np.nan
+        return np.asarray(found, np.float64)
+    objects = truth.objects
+    values = np.full(truth.frames, np.nan)
+    drawn = trace.scores >= LEAST_SCORE
+    for index, rows in enumerate(trace.frame_slices()):
+        own = (objects.frame == index) & ~objects.ignore
+        if not own.any():
+            continue
+        kept = drawn[rows]
+        boxes, labels = trace.boxes[rows][kept], trace.labels[rows][kept]
+        overlap = iou_matrix(objects.boxes[own], boxes)
+        overlap[objects.labels[own][:, None] != labels] = 0.0
+        values[index] = overlap.max(axis=1, initial=0.0).mean()
+    return values
