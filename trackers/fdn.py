@@ -7,6 +7,7 @@ limits samples to the size of the resized image; here it is that of the frame.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import cv2
@@ -64,6 +65,8 @@ class FDN(DomainTracker):
         candidates: boxes that are scored in a frame.
         samples: share of the published numbers of samples that is drawn to learn from.
         short_px: the shorter side of the image that is convolved; the longer one is at most 5 / 3.
+        rate: factor of the published learning rates while tracking. A step moves the scores of a
+            network of `width` w only w times as far, so narrow ones take more, up to 1 / w.
         width: of all layers, relative to the published network.
     """
 
@@ -77,6 +80,7 @@ class FDN(DomainTracker):
         candidates: int = 512,
         samples: float = 1.0,
         short_px: int = 600,
+        rate: float = 1.0,
         width: float = 1.0,
         weights: Weights | None = None,
         device: str = "cpu",
@@ -85,9 +89,13 @@ class FDN(DomainTracker):
         check_network("fdn", convs, fcs, width)
         if not 64 <= short_px <= 4096:
             raise VBenchError(f"fdn[short_px={short_px}]: give 64 to 4096 px")
+        if not 0 < rate <= 100:
+            raise VBenchError(f"fdn[rate={rate}]: give a factor above 0 and up to 100")
         self.network = mdnetwork("image", "matconvnet", convs, fcs, width, weights, device, seed)
         self.pool, self.short_px = POOLS[roi], short_px
-        super().__init__(MATLAB, candidates, samples, regression, stop, device, seed)
+        first, later = MATLAB.first.faster(rate), MATLAB.later.faster(rate)
+        recipe = replace(MATLAB, first=first, later=later)
+        super().__init__(recipe, candidates, samples, regression, stop, device, seed)
 
     def look(self, frame: Image) -> None:
         """Convolve the whole image."""

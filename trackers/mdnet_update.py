@@ -31,6 +31,10 @@ class Lesson(NamedTuple):
     rate: float
     iterations: int
 
+    def faster(self, factor: float) -> Lesson:
+        """The lesson at `factor` times its learning rate."""
+        return self._replace(rate=self.rate * factor)
+
 
 class Progress(NamedTuple):
     """Iterations that a fine-tuning took, and the loss of the last one's batch (NaN: none)."""

@@ -137,6 +137,7 @@ def test_box_regression_can_be_switched(made) -> None:
         (FDN, {"fcs": 1}, r"fdn\[fcs=1\]: give 2 or 3"),
         (RTMDNet, {"width": 0.0}, r"rt-mdnet\[width=0.0\]"),
         (FDN, {"short_px": 5, "width": 0.1}, r"fdn\[short_px=5\]"),
+        (FDN, {"rate": 0.0, "width": 0.1}, r"fdn\[rate=0.0\]"),
         (MDNet, {"candidates": 3, "width": 0.1}, "candidates=3"),
         (MDNet, {"samples": 0.0, "width": 0.1}, "samples=0.0"),
     ],
@@ -144,6 +145,14 @@ def test_box_regression_can_be_switched(made) -> None:
 def test_what_nobody_described_is_refused(kind, given, why) -> None:
     with pytest.raises(VBenchError, match=why):
         kind(**given)
+
+
+def test_lessons_are_as_fast_as_asked() -> None:
+    published, faster = (FDN(**SMALL, rate=rate).recipe for rate in (1.0, 4.0))
+    assert published.first == (5e-4, 30)
+    assert published.later == (1.5e-3, 10)
+    assert faster.first == (4 * 5e-4, 30)
+    assert faster.later == (4 * 1.5e-3, 10)
 
 
 @pytest.mark.parametrize("roi", ["align", "pool"])
@@ -163,6 +172,26 @@ def test_patches_are_the_box_with_a_margin() -> None:
     outside = patches_of(ramp, np.array([[-500.0, 100, 50, 50], [390, 290, 107, 107]]))
     assert (outside[0] == 128).all()
     assert (outside[1, -20:, -20:] == 128).all()
+
+
+def test_boxes_of_a_frame_are_convolved_as_patches_freed_of_128() -> None:
+    """py-MDNet modules/utils.py, crop_image, and data_prov.py, RegionExtractor, step by step."""
+    tracker = MDNet(width=1 / 16, samples=0.02)
+    image, boxes = frame(size=(320, 240)), np.array([BOX, [100.0, 20, 71, 90], [-9.0, 200, 40, 60]])
+    found = tracker.embed(image, boxes, BOX).detach()
+    crops = []
+    for x, y, w, h in boxes:
+        half_w, half_h = w / 2 + 16 * w / 107, h / 2 + 16 * h / 107
+        centre_x, centre_y = x + w / 2, y + h / 2
+        left, top = int(centre_x - half_w + 0.5), int(centre_y - half_h + 0.5)
+        right, bottom = int(centre_x + half_w + 0.5), int(centre_y + half_h + 0.5)
+        crop = np.full((bottom - top, right - left, 3), 128, np.uint8)
+        x0, y0, x1, y1 = max(0, left), max(0, top), min(320, right), min(240, bottom)
+        crop[y0 - top : y1 - top, x0 - left : x1 - left] = image[y0:y1, x0:x1]
+        crops.append(cv2.resize(crop, (107, 107)))
+    patches = torch.tensor(np.stack(crops)).permute(0, 3, 1, 2).float() - 128
+    wanted = tracker.network.trunk(patches).detach().flatten(1)
+    assert found.numpy() == pytest.approx(wanted.numpy(), rel=1e-4, abs=1e-4)
 
 
 def test_scenes_are_sampled_between_their_ends() -> None:
