@@ -87,6 +87,44 @@ def test_the_counter_agrees_on_a_candidate_and_on_learning() -> None:
     assert counter.get_total_flops() / 2 == both_ways
 
 
+# Padding, dilation of each convolution; padding of each pool; py-MDNet modules/model.py, RT-MDNet
+# modules/model.py, fdn-release pretraining. conv4 and conv5 are VGG-M's own.
+LAYERS = {
+    "patch": ((0, 0, 0, 1, 1), (1, 1, 1, 1, 1), (0, 0)),
+    "scene": ((0, 0, 0, 1, 1), (1, 1, 3, 1, 1), (0,)),
+    "image": ((3, 2, 1, 1, 1), (1, 1, 1, 1, 1), (1, 1)),
+}
+
+
+def normed(x, layout):
+    if layout == "patch":
+        return torch.nn.functional.local_response_norm(x, 2, 1e-4, 0.75, 1.0)
+    if layout == "scene":
+        return x / (2 + 1e-4 * x * x) ** 0.75
+    # MatConvNet adds over five channels, torch takes their mean.
+    return torch.nn.functional.local_response_norm(x, 5, 5e-4, 0.75, 2.0)
+
+
+@pytest.mark.parametrize("convs", [3, 5])
+@pytest.mark.parametrize("layout", LAYERS)
+def test_trunks_are_the_published_layers(layout, convs) -> None:
+    norms = {"patch": "py-mdnet", "scene": "rt-mdnet", "image": "matconvnet"}
+    network = mdnetwork(layout, norms[layout], convs, 3, 1 / 8, None, "cpu", 3)
+    image = torch.randn(2, 3, 131, 155, generator=torch.Generator().manual_seed(1)) * 60
+    pads, dilations, pools = LAYERS[layout]
+    x, state = image, network.shared_state()
+    with torch.no_grad():
+        for i in range(convs):
+            weight, bias = (state[f"conv{i + 1}.0.{part}"] for part in ("weight", "bias"))
+            step = 2 if i < 2 else 1
+            x = torch.conv2d(x, weight, bias, step, pads[i], dilations[i]).relu()
+            x = normed(x, layout) if i < 2 else x
+            x = torch.max_pool2d(x, 3, 2, pools[i]) if i < len(pools) else x
+        found = network.trunk(image)
+    assert found.numpy() == pytest.approx(x.numpy(), rel=1e-4, abs=1e-4)
+    assert float(x.abs().max()) > 0.1
+
+
 def test_a_published_file_gives_the_straight_networks_output(published, tmp_path) -> None:
     path = tmp_path / "mdnet_vot-otb.pth"
     torch.save({"shared_layers": published}, path)
