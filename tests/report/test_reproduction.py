@@ -4,6 +4,7 @@ import pytest
 
 from vbench import catalogue
 from vbench.core.errors import UnknownName, VBenchError
+from vbench.core.method import parse_method
 from vbench.metrics.metric import METRICS
 from vbench.report.comparison import RUN, UNTRAINED, Comparison, Measured, computed, measured
 from vbench.report.reproduction import (
@@ -26,6 +27,15 @@ def numbers(name: str) -> dict[tuple[str, str, str], float]:
     """Everything computed of one exhibit by row, metric and kind."""
     (exhibit,) = exhibits([name])
     return {(c.row, c.metric, c.kind): c.ours for c in computed(exhibit)}
+
+
+def test_methods_that_an_exhibit_names_have_these_parameters() -> None:
+    """What a figure compares can be asked for, where no row with numbers asks for it."""
+    named = {text for e in exhibits() for text in re.findall(r"[\w-]+\[[^]]+\]", e.what)}
+    assert {"fdn[roi=pool]", "fdn[convs=5]", "siamrpn-paper[anchors=A7]"} <= named
+    for text in named:
+        base = parse_method(text).base
+        assert catalogue.arguments("trackers", base.name, dict(base.parameters)), text
 
 
 def test_every_row_has_a_citation_a_class_and_numbers_by_known_names() -> None:
