@@ -306,3 +306,12 @@ def test_version_is_the_packages() -> None:
 
     assert done.stdout.strip() == f"vbench {__version__}"
     assert json.dumps(__version__)
+
+
+def test_answers_that_cannot_be_scored_are_a_problem(capsys, tmp_path) -> None:
+    (tmp_path / "still.txt").write_text("0 99 0.9 10 10 40 40\n")
+    asked = ["run", "--suite", "synth-vid", "--methods", "stored:still.txt", "--limit", 1]
+    for quiet in ([], ["--quiet"], ["--json"]):
+        ran = vbench(capsys, *asked, "--out", "run", *quiet)
+        assert ran.code == 1
+        assert "not scored: stored:still.txt on 1 clip: a detection has class 98" in ran.err

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from tests.run.scripted import clip
+from vbench.core.method import parse_method
 from vbench.core.trace import Kind, Trace
 from vbench.cost.unit_costs import ANCHORED, Price, UnitCosts
 from vbench.report.carrying_notes import carrying_notes
+from vbench.report.reproduction import exhibits
 from vbench.store.run_folder import Manifest, MethodRecord, RunFolder
 
 # Of ten detections two score 0.9, the others 0.1; a keyframe, then three inter-frames, twice.
@@ -95,3 +97,10 @@ def test_a_tracker_is_compared_with_all_of_its_frame(tmp_path) -> None:
     )
     one = UnitCosts(Price(), Price(0.0, 0.5e9), Price(0.0, 0.4e9))
     assert noted(tmp_path / "b", ["kcf+patchnet@fixed:4"], trace(5, 20, 1), one, task="sot") == []
+
+
+def test_like_rows_carry_as_few_objects_as_the_paper() -> None:
+    """PatchNet's Table 1 counts 4 to 7 objects; a small detector answers tens of weak ones."""
+    (exhibit,) = exhibits(["patchnet.t1"])
+    carrying = [parse_method(like.method) for like in exhibit.likes if "+" in like.method]
+    assert [dict(method.parts[0].parameters)["floor"] for method in carrying] == ["0.3"]

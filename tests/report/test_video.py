@@ -76,7 +76,8 @@ def test_classes_and_distances_have_their_tables(folder) -> None:
         (trace([0], score=np.nan), "1 detections have a score that is no number"),
         (
             trace([0], label=3),
-            "a detection has class 3, the suite has 3 (from 0): give classes=3",
+            "a detection has class 3, the suite has 3 (from 0); networks of any number of classes "
+            "take [classes=3]",
         ),
         (trace([0], length=4), "4 answered frames for 6 frames"),
     ],

@@ -157,14 +157,15 @@ def run(
             untimed = time_again(order, request.folder, weights_for, repeats, listener)
     found = summary(request.folder)
     written = write_tables(request.folder, parquet, found)
+    without_score = list(unscored(request.folder, found))
     if json:
         print_json(results_json(request.folder, found))
     elif not quiet:
         show_table(tables(), found, f"{chosen.name}, {chosen.coverage} clips")
         show_notes(console, request.folder, found)
-        for line in unscored(request.folder, found):
-            console.print(line, style="red", markup=False)
         console.print(f"tables: {', '.join(str(path) for path in written)}")
+    for line in without_score:
+        console.print(line, style="red", markup=False)
     for (method, clip), why in outcome.failed.items():
         console.print(f"failed: {method} on {clip}: {why}", style="red")
     for (method, clip), why in untimed.items():
@@ -173,7 +174,8 @@ def run(
         console.print(f"failed: {method}: {why}", style="red", markup=False)
     if outcome.failed:
         console.print("`--again failed` tries them again")
-    return Exit.PROBLEMS if outcome.failed or untimed or died else Exit.OK
+    odd = outcome.failed or untimed or died or without_score
+    return Exit.PROBLEMS if odd else Exit.OK
 
 
 def _stored(path: Path | None, protocol: str, alone: bool) -> StoredSeconds | None:

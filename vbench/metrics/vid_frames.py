@@ -113,7 +113,10 @@ def refused(
         return "a detection has a negative class"
     if classes and (labels >= len(classes)).any():
         n = len(classes)
-        return f"a detection has class {labels.max()}, the suite has {n} (from 0): give classes={n}"
+        return (
+            f"a detection has class {labels.max()}, the suite has {n} (from 0); networks of any "
+            f"number of classes take [classes={n}]"
+        )
     return ""
 
 

@@ -133,7 +133,10 @@ def export_run(
     folder = RunFolder(run)
     manifest = folder.read()
     if manifest.task != "sot":
-        raise VBenchError(f"{run} holds detections of many objects; export knows single targets")
+        raise VBenchError(
+            f"{run} holds detections of many objects; export knows single targets; `vbench report "
+            "--format csv` has the scores, and its traces/ every box"
+        )
     for name in methods:
         if name not in manifest.methods:
             raise UnknownName(f"method in {run}", name, manifest.methods)
