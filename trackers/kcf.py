@@ -6,8 +6,8 @@ cells and start at the floor of half the size, so that a target of odd size is a
 up and left of where it began; large targets are tracked at half resolution; no scale.
 What differs from it: grey values may be off by one (JPEG decoder, OpenCV's rgb2gray, one rounding
 instead of two in the halved image); HOG takes exact square roots (see `hog`); channels are
-transformed in single precision; a flat response stays where it is; windows have at least 3 x 3
-cells.
+computed and transformed in single precision; a flat response stays where it is; windows have at
+least 3 x 3 cells.
 """
 
 from __future__ import annotations
@@ -19,16 +19,15 @@ from math import log2, prod
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
 
 from vbench.core.boxes import Bools, Box, Boxes, Floats, Image, absent, areas, is_present
 from vbench.core.errors import ClipFailed
 from vbench.core.roles import Estimate, Propagated, Work, WorkTable
 
-from .grey import grey_patch, halved_grey_patch
-from .hog import CHANNELS, Hog, Plane
-
-Spectrum = NDArray[np.complexfloating]  # (channels, rows, columns // 2 + 1), or one of them
+from .fourier import HannTransform, Spectra, Spectrum, transformed
+from .grey_frame import GreyFrame, Window
+from .hog import CHANNELS, Hog
 
 PADDING = 1.5
 REGULARISATION = 1e-4
@@ -49,6 +48,14 @@ class Settings(NamedTuple):
 SETTINGS = {"hog": Settings(4, 0.02, 0.5), "gray": Settings(1, 0.075, 0.2)}
 
 
+class Seen(NamedTuple):
+    """Transformed features of a patch, their squared lengths over all channels, and the sum."""
+
+    spectra: Spectra
+    power: Spectrum
+    energy: float
+
+
 class Kcf:
     """Correlation filter on HOG or grey values with a Gaussian or linear kernel."""
 
@@ -66,13 +73,22 @@ class Kcf:
         """Learn the target inside `box`; ClipFailed if the box has no area."""
         if not (is_present(box[None])[0] and box[2] > 0 and box[3] > 0):
             raise ClipFailed(f"kcf cannot start on a box without area: {box.tolist()}")
+        self.seat(box)
+        self.learn(GreyFrame(frame))
+
+    def seat(self, box: Box) -> Window:
+        """Look at `box`, which has an area, and forget every target before; say where."""
         self._size = np.array([box[3], box[2]])
         self._prepare(self._size)
         # (y, x), 1-based, in the halved image where that is used.
         self._place = np.array([box[1] + 1, box[0] + 1]) + np.floor(self._size / 2)
         if self._shrink == 2:
             self._place = np.floor(self._place / 2)
-        self._model = self._spectrum(frame)
+        return self.window()
+
+    def learn(self, frame: GreyFrame) -> None:
+        """Learn what is there from a frame whose grey values may serve others as well."""
+        self._model = self._see(frame)
         self._alpha = self._train(self._model)
 
     def track(self, frame: Image) -> Estimate:
@@ -80,15 +96,27 @@ class Kcf:
 
         The extra `moved` is 1 where the target moved, so that a second patch was computed.
         """
-        seen = self._spectrum(frame)
-        response = np.fft.irfft2(self._alpha * self._correlate(seen, self._model), self._cells)
+        return self.follow(GreyFrame(frame))
+
+    def follow(self, frame: GreyFrame) -> Estimate:
+        """Track in a frame whose grey values may serve others as well."""
+        seen = self._see(frame)
+        response = self._transform.back(self._alpha * self._correlate(seen, self._model))
         step, peak = _peak(response)
         moved = bool(step.any())
         if moved:
             self._place = self._place + self.cell * step
-            seen = self._spectrum(frame)
+            seen = self._see(frame)
         self._learn(seen)
         return Estimate(self._box(), peak, {"moved": float(moved)})
+
+    def window(self) -> Window:
+        """Where it looks next."""
+        top, left = (
+            int(np.floor(at)) - side // 2
+            for at, side in zip(self._place, self._window, strict=True)
+        )
+        return Window(top, left, self._window, self._shrink)
 
     def reseat(self, box: Box) -> Box | None:
         """Search around the centre of `box` next; model and size stay."""
@@ -100,38 +128,34 @@ class Kcf:
     def work(self) -> WorkTable:
         """MACs by formula for the window of the last target (60 x 60 px before the first).
 
-        A plane of r x c cells, half = c // 2 + 1 frequencies a row: its transform is
-        2 r c half + 4 r r half where it is a matrix product, r c log2(r c) where it is fast.
-        A frequency: 4 a complex product, 2 a squared length or an update. A pixel: 3 for grey,
-        16 to halve; HOG as in `Hog.macs`. `moved` is the patch that is computed again where the
-        target moved.
+        A transform and its way back cost r c log2(r c) for a plane of r x c cells, those of the
+        features as in `HannTransform.macs`. A frequency: 4 a complex product, 2 a squared length
+        or an update. A pixel: 3 for grey, 16 to halve; HOG as in `Hog.macs`. `moved` is the patch
+        that is computed again where the target moved.
         """
         channels = CHANNELS if self.features == "hog" else 1
-        frequencies = self._cells[0] * (self._cells[1] // 2 + 1)
-        lone = _fast_macs(self._cells)
-        # The Gaussian kernel needs lengths, and goes to the plane of shifts and back.
-        gaussian = self.kernel == "gaussian"
-        kernel = channels * frequencies * (8 if gaussian else 4) + 2 * lone * gaussian
-        find = kernel + 4 * frequencies + lone
-        learn = 2 * (channels + 1) * frequencies
-        patch = self._patch_macs(channels)
+        frequencies = self._cells[0] * self._cells[1] // 2
+        lone = prod(self._cells) * log2(prod(self._cells))
+        # The Gaussian kernel goes to the plane of shifts and back.
+        kernel = 2 * lone * (self.kernel == "gaussian")
+        find = 4 * (channels + 1) * frequencies + kernel + lone
+        learn = 2 * (2 * channels + 1) * frequencies + kernel
+        patch = self._patch_macs(channels) + 2 * channels * frequencies
         return {
             "start": [_counted(patch + kernel)],
-            "track": [_counted(patch + find + kernel + learn)],
+            "track": [_counted(patch + find + learn)],
             "moved": [_counted(patch)],
         }
 
     def _patch_macs(self, channels: int) -> float:
-        """Count grey values, halving, features, taper and transform of one patch."""
+        """Count grey values, halving, features and transform of one patch."""
         rows, columns = self._window
         pixels, halving = rows * columns, 0
         if self._shrink == 2:
             pixels = (2 * rows + 6) * (2 * columns + 6)
             halving = 16
         features = self._hog.macs() if self._hog else rows * columns
-        taper = channels * self._cells[0] * self._cells[1]
-        transform = channels * _transform_macs(self._cells)
-        return float((3 + halving) * pixels + features + taper + transform)
+        return float((3 + halving) * pixels + features + channels * self._transform.macs())
 
     def _prepare(self, size: Floats) -> None:
         """Set up everything that depends on the target's `size` (h, w) px alone."""
@@ -141,49 +165,48 @@ class Kcf:
         self._window = int(window[0]), int(window[1])
         rows, columns = (side // self.cell for side in self._window)
         self._cells = rows, columns
-        self._taper = np.outer(np.hanning(rows), np.hanning(columns)).astype(np.float32)
         spread = np.sqrt(size.prod()) * LABEL_SPREAD / self.cell
-        self._label = np.fft.rfft2(_label(spread, self._cells))
+        self._label = transformed(_label(spread, self._cells))
         self._hog = _hog(self._window, self.cell) if self.features == "hog" else None
-        self._transform = _transform(self._cells)
+        self._transform = HannTransform(self._cells)
 
-    def _spectrum(self, frame: Image) -> Spectrum:
+    def _see(self, frame: GreyFrame) -> Seen:
         """Return the transformed, tapered features around the present place."""
-        top, left = (
-            int(np.floor(at)) - side // 2
-            for at, side in zip(self._place, self._window, strict=True)
-        )
-        cut = halved_grey_patch if self._shrink == 2 else grey_patch
-        grey = cut(frame, top, left, self._window)
         if self._hog is not None:
-            features = self._hog(grey)
+            features = self._hog(frame.gradients(self.window()))
         else:
-            features = (grey[None] * np.float32(1 / 255)).astype(np.float32)
-            features -= features.mean(dtype=np.float64)
-        features *= self._taper
-        return self._transform(features)
+            plane = (frame.grey(self.window()) * np.float32(1 / 255)).astype(np.float32)
+            features = (plane - plane.mean(dtype=np.float64))[None, 1:-1, 1:-1]
+        spectra = self._transform(features)
+        power = self._transform.power(spectra)
+        return Seen(spectra, power, self._transform.energy(power))
 
-    def _correlate(self, x: Spectrum, z: Spectrum) -> Spectrum:
+    def _correlate(self, x: Seen, z: Seen) -> Spectrum:
         """Return the transformed kernel of `x` with all shifts of `z` (eq. 31, 32)."""
-        cells = self._cells[0] * self._cells[1]
-        product: Spectrum = (x * z.conj()).sum(axis=0)
+        product = x.power if x is z else self._transform.product(x.spectra, z.spectra)
+        cells = prod(self._cells)
+        size = cells * x.spectra.shape[2]
         if self.kernel == "linear":
-            product /= cells * len(x)
-            return product
-        lengths = _energy(x, self._cells[1]) + _energy(z, self._cells[1])
-        distance = lengths / cells - 2 * np.fft.irfft2(product, self._cells)
-        distance = np.maximum(distance, 0) / (cells * len(x))
-        return np.fft.rfft2(np.exp(distance / -(self.sigma**2)))
+            linear: Spectrum = product / size
+            return linear
+        distance = self._transform.back(product)
+        distance *= -2
+        distance += (x.energy + z.energy) / cells
+        np.maximum(distance, 0, out=distance)
+        distance /= -(self.sigma**2) * size
+        return transformed(np.exp(distance, out=distance))
 
-    def _train(self, x: Spectrum) -> Spectrum:
+    def _train(self, x: Seen) -> Spectrum:
         """Return the dual coefficients for `x` alone (eq. 17)."""
         found: Spectrum = self._label / (self._correlate(x, x) + REGULARISATION)
         return found
 
-    def _learn(self, x: Spectrum) -> None:
-        alpha = self._train(x)
-        self._alpha += self.rate * (alpha - self._alpha)
-        self._model += np.float32(self.rate) * (x - self._model)
+    def _learn(self, x: Seen) -> None:
+        self._alpha += self.rate * (self._train(x) - self._alpha)
+        spectra = self._model.spectra
+        torch.from_numpy(spectra).lerp_(torch.from_numpy(x.spectra), self.rate)
+        power = self._transform.power(spectra)
+        self._model = Seen(spectra, power, self._transform.energy(power))
 
     def _box(self) -> Box:
         corner = self._place * self._shrink - self._size / 2 - 1
@@ -213,10 +236,13 @@ class KcfPropagator:
 
     def join(self, frame: Image, boxes: Boxes) -> None:
         """Learn these boxes (n, 4) as well."""
-        learnt: list[Kcf | None] = [None] * len(boxes)
-        for row in np.flatnonzero(is_present(boxes) & (areas(boxes) > 0)):
-            found = learnt[row] = self._make()
-            found.start(frame, boxes[row])
+        wanted = is_present(boxes) & (areas(boxes) > 0)
+        learnt = [self._make() if each else None for each in wanted]
+        chosen = [(each, box) for each, box in zip(learnt, boxes, strict=True) if each is not None]
+        windows = [each.seat(box) for each, box in chosen]
+        grey = GreyFrame(frame, windows)
+        for each, _ in chosen:
+            each.learn(grey)
         self._filters += learnt
 
     def keep(self, kept: Bools) -> None:
@@ -226,9 +252,10 @@ class KcfPropagator:
     def propagate(self, frame: Image) -> Propagated:
         """Track every object for itself."""
         boxes, belief = absent(len(self._filters)), np.zeros(len(self._filters))
+        grey = GreyFrame(frame, [each.window() for each in self._filters if each is not None])
         for row, each in enumerate(self._filters):
             if each is not None:
-                boxes[row], belief[row], _ = each.track(frame)
+                boxes[row], belief[row], _ = each.follow(grey)
         return Propagated(boxes, np.clip(belief, 0.0, 1.0))
 
     def seat(self, boxes: Boxes) -> None:
@@ -256,58 +283,8 @@ def _label(spread: float, cells: tuple[int, int]) -> Floats:
 _hog = lru_cache(maxsize=64)(Hog)
 
 
-def _by_products(cells: tuple[int, int]) -> bool:
-    """Tell where matrix products are faster than numpy's transform: few cells, or large primes."""
-    return max(cells) <= 64 or (max(cells) <= 128 and not _is_smooth(prod(cells)))
-
-
-def _is_smooth(number: int) -> bool:
-    for prime in (2, 3, 5, 7, 11):
-        while number % prime == 0:
-            number //= prime
-    return number == 1
-
-
-@lru_cache(maxsize=64)
-def _transform(cells: tuple[int, int]) -> Callable[[Plane], Spectrum]:
-    """Return the real 2-D Fourier transform of (channels, *cells), single precision."""
-    if not _by_products(cells):
-        return lambda planes: np.fft.rfft2(planes).astype(np.complex64)
-    rows, columns = cells
-    half = columns // 2 + 1
-    turn = 2 * np.pi * np.outer(np.arange(columns), np.arange(half)) / columns
-    across = np.stack([np.cos(turn), -np.sin(turn)], axis=-1).reshape(columns, 2 * half)
-    across32 = across.astype(np.float32)
-    turn = 2 * np.pi * np.outer(np.arange(rows), np.arange(rows)) / rows
-    down = np.exp(-1j * turn).astype(np.complex64)
-    return lambda planes: np.matmul(down, (planes @ across32).view(np.complex64))
-
-
-def _fast_macs(cells: tuple[int, int]) -> float:
-    return prod(cells) * log2(prod(cells))
-
-
-def _transform_macs(cells: tuple[int, int]) -> float:
-    if not _by_products(cells):
-        return _fast_macs(cells)
-    rows, columns = cells
-    half = columns // 2 + 1
-    return float(2 * rows * columns * half + 4 * rows * rows * half)
-
-
 def _counted(macs: float) -> Work:
     return Work("kcf", macs=float(macs), uncounted=("exponentials", "divisions", "peak search"))
-
-
-def _energy(x: Spectrum, columns: int) -> float:
-    """Return the squared length of half a spectrum's whole, whose last axis had `columns`."""
-    own = slice(0, 1), slice(-1, None)
-    alone = own[: 1 if columns % 2 else 2]
-    return float(2 * _length(x) - sum(_length(x[..., column]) for column in alone))
-
-
-def _length(x: Spectrum) -> float:
-    return float(np.vdot(x, x).real)
 
 
 def _peak(response: Floats) -> tuple[Floats, float]:

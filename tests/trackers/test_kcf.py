@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from vbench.core.errors import ClipFailed
 from vbench.core.roles import Propagator, Reseatable, Seated, Tracker, Worker
-from vbench.trackers.kcf import Kcf, KcfPropagator, _peak, _transform
+from vbench.trackers.kcf import Kcf, KcfPropagator, Seen, _peak
 
 BOX = np.array([120.0, 90.0, 40.0, 32.0])
 SCENE = cv2.GaussianBlur(
@@ -85,17 +85,18 @@ def test_the_kernel_is_that_of_all_shifts(kernel, width):
     tracker.start(SCENE, np.array([50.0, 50.0, width * 1.6, 18.0]))
     rows, columns = tracker._cells
     x, z = np.random.default_rng(0).random((2, 31, rows, columns)).astype(np.float32)
-    found = np.fft.irfft2(
-        tracker._correlate(tracker._transform(x), tracker._transform(z)), (rows, columns)
-    )
-    np.testing.assert_allclose(found, explicit_kernel(x, z, kernel, 0.5), rtol=2e-5)
-
-
-@pytest.mark.parametrize("cells", [(3, 3), (10, 7), (64, 63), (71, 23), (72, 65), (130, 40)])
-def test_the_transform_is_fourier_s(cells):
-    planes = np.random.default_rng(2).random((5, *cells)).astype(np.float32)
-    found, expected = _transform(cells)(planes), np.fft.rfft2(planes.astype(np.float64))
-    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+    transform, seen = tracker._transform, []
+    for planes in (x, z):
+        spectra = transform(planes[:, 1:-1, 1:-1])
+        power = transform.power(spectra)
+        seen.append(Seen(spectra, power, transform.energy(power)))
+    found = transform.back(tracker._correlate(*seen))
+    taper = np.outer(np.hanning(rows), np.hanning(columns))
+    expected = explicit_kernel(x * taper, z * taper, kernel, 0.5)
+    np.testing.assert_allclose(found, expected, rtol=2e-5)
+    own = transform.back(tracker._correlate(seen[0], seen[0]))
+    expected = explicit_kernel(x * taper, x * taper, kernel, 0.5)
+    np.testing.assert_allclose(own, expected, rtol=2e-5)
 
 
 @pytest.mark.parametrize(
@@ -129,9 +130,9 @@ def test_reseat_moves_the_search_and_nothing_else():
     lost, told = Kcf(), Kcf()
     for tracker in (lost, told):
         tracker.start(SCENE, BOX)
-    model = told._model.copy()
+    model = told._model.spectra.copy()
     assert told.reseat(there) is None
-    np.testing.assert_array_equal(told._model, model)
+    np.testing.assert_array_equal(told._model.spectra, model)
     np.testing.assert_array_equal(told.track(far).box, there)
     assert np.abs(lost.track(far).box - there).max() > 40
 
@@ -228,15 +229,27 @@ def test_work_charges_the_second_patch_by_the_extra_it_names():
 def test_work_of_a_window_counted_by_hand():
     tracker = Kcf("hog", "linear")
     tracker.start(SCENE, np.array([100.0, 100.0, 16.0, 16.0]))  # 40 x 40 px, 10 x 10 cells
-    pixels, cells, frequencies = 1600, 100, 60
-    hog = 6 * pixels + (27 * 4 + 9 + 31) * cells
-    transform = 31 * (10 * 10 * 12 + 4 * 10 * 10 * 6)
-    patch = 3 * pixels + hog + 31 * cells + transform
-    kernel = 31 * 4 * frequencies
-    assert tracker.work()["start"][0].macs == patch + kernel
-    detect = kernel + 4 * frequencies + cells * np.log2(cells)
-    expected = patch + detect + kernel + 2 * 32 * frequencies
-    assert tracker.work()["track"][0].macs == pytest.approx(expected)
+    pixels, cells, inner, frequencies = 1600, 100, 64, 50
+    hog = 6 * pixels + 9 * cells + (27 * 4 + 8) * inner
+    # 4 of 8 rows and columns mirror the others, 6 frequencies along both sides.
+    transform = 31 * (2 * 6 * 4 * 8 + 4 * 6 * 4 * 6)
+    patch = 3 * pixels + hog + transform + 31 * 2 * frequencies
+    work = tracker.work()
+    assert work["start"][0].macs == work["moved"][0].macs == patch
+    detect = 32 * 4 * frequencies + cells * np.log2(cells)
+    learn = 2 * (2 * 31 + 1) * frequencies
+    assert work["track"][0].macs == pytest.approx(patch + detect + learn)
+
+
+@pytest.mark.parametrize("features", ["hog", "gray"])
+def test_a_gaussian_kernel_goes_to_the_plane_of_shifts_and_back_twice(features):
+    box = np.array([100.0, 100.0, 16.0, 16.0])
+    linear, gaussian = Kcf(features, "linear"), Kcf(features, "gaussian")
+    for tracker in (linear, gaussian):
+        tracker.start(SCENE, box)
+    cells = 100 if features == "hog" else 1600
+    more = gaussian.work()["track"][0].macs - linear.work()["track"][0].macs
+    assert more == pytest.approx(4 * cells * np.log2(cells))
 
 
 def test_the_propagator_tracks_every_object_for_itself():
@@ -274,3 +287,41 @@ def test_the_propagator_charges_every_object():
     carrier = KcfPropagator()
     carrier.anchor(SCENE, BOX[None])
     assert all(part.per_object for parts in carrier.work().values() for part in parts)
+
+
+SIDES = st.floats(0.5, 160)
+OBJECTS = st.lists(
+    st.builds(
+        lambda *box: list(box), st.floats(-80, 330), st.floats(-80, 250), SIDES, SIDES
+    ) | st.sampled_from([[150.0, 100, 1, 1], [np.nan] * 4, [10.0, 20, 0, 5]]),
+    max_size=4,
+)  # fmt: skip
+
+
+@settings(max_examples=25, deadline=None)
+@given(early=OBJECTS, late=OBJECTS, data=st.data())
+def test_objects_of_several_keyframes_go_where_each_goes_alone(early, late, data):
+    early, late = (np.array(boxes, dtype=np.float64).reshape(-1, 4) for boxes in (early, late))
+    number = len(early) + len(late)
+    kept = data.draw(st.lists(st.booleans(), min_size=number, max_size=number))
+    frames = [moved(3 * step, -2 * step) for step in range(4)]
+
+    def alone(box, begin):
+        carrier = KcfPropagator()
+        carrier.anchor(frames[begin], box[None])
+        return [carrier.propagate(frame) for frame in frames[begin + 1 :]]
+
+    together = KcfPropagator()
+    together.anchor(frames[0], early)
+    found = [together.propagate(frames[1])]
+    together.join(frames[1], late)
+    found.append(together.propagate(frames[2]))
+    together.keep(np.array(kept, dtype=bool))
+    found.append(together.propagate(frames[3]))
+    own = [alone(box, 0) for box in early] + [[None, *alone(box, 1)] for box in late]
+    rows = [range(len(early)), range(len(own)), np.flatnonzero(kept)]
+    for step, (answer, objects) in enumerate(zip(found, rows, strict=True)):
+        assert len(answer.boxes) == len(answer.belief) == len(objects)
+        for row, index in enumerate(objects):
+            assert answer.boxes[row].tobytes() == own[index][step].boxes[0].tobytes()
+            assert answer.belief[row] == own[index][step].belief[0]
