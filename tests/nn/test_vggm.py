@@ -56,6 +56,20 @@ def test_a_patch_costs_what_is_published() -> None:
     assert meta().conv_macs(107, 107) == pytest.approx(121.7e6, rel=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("layout", "size", "giga"),
+    [
+        # RT-MDNet's scenes, FDN's images of 600 px.
+        ("scene", (107, 107), "0.14"),
+        ("scene", (300, 300), "2.05"),
+        ("image", (600, 800), "8.54"),
+        ("image", (600, 1000), "10.70"),
+    ],
+)
+def test_scenes_and_images_cost_what_is_published(layout, size, giga) -> None:
+    assert f"{meta(layout=layout).conv_macs(*size) / 1e9:.2f}" == giga
+
+
 def straight(x, size, k, alpha):
     """Sums over channels i - size // 2 ... i + (size - 1) // 2, one by one."""
     out = np.empty_like(x)
