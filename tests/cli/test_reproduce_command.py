@@ -139,6 +139,7 @@ def test_an_empty_folder_needs_data(capsys, alone) -> None:
         (["fdn", "--suite-data", "otb2051=."], "did you mean 'otb2015'"),
         (["fdn", "--weights", "nowhere"], "nowhere"),
         (["fdn", "--device", "abacus"], "abacus"),
+        (["patchnet.f10", "--limit", "0"], "--limit 0: at least one clip"),
     ],
 )
 def test_what_a_user_can_mend_is_one_line(capsys, alone, arguments, says) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -85,6 +86,7 @@ def report(
     """
     from vbench.cli.app import Exit, messages, print_json, tables
     from vbench.cost.device_profile import open_profile
+    from vbench.report.budget_notes import budget_notes
     from vbench.report.carrying_notes import carrying_notes
     from vbench.report.coco import coco_table, show_coco
     from vbench.report.coverage import coverage_notes
@@ -131,7 +133,8 @@ def report(
             under = f", {profile}" if profile else ""
             title = f"{manifest.suite} ({folder.path}){under}"
             show_table(tables(), only_columns(found, columns), title, every=columns is not None)
-            for note in (*carrying_notes(folder, manifest), *timing_notes(manifest)):
+            notes = carrying_notes(folder, manifest), budget_notes(found), timing_notes(manifest)
+            for note in chain.from_iterable(notes):
                 console.print(note, style="yellow", markup=False)
             for line in unscored(folder, found):
                 console.print(line, style="red", markup=False)

@@ -60,6 +60,8 @@ def reproduce(
     listed = asked == ["list"]
     if "list" in asked and not listed:
         raise VBenchError("'list' stands alone; or name tables, such as patchnet.t2")
+    if limit is not None and limit < 1:
+        raise VBenchError(f"--limit {limit}: at least one clip is needed")
     chosen = exhibits([] if listed else asked)
     here = Here(
         data,

@@ -193,6 +193,7 @@ def _stored(path: Path | None, protocol: str, alone: bool) -> StoredSeconds | No
 
 def show_notes(console: Any, folder: RunFolder, found: DataFrame) -> None:
     """Print what a reader of a run's costs, times and summary `found` should know."""
+    from vbench.report.budget_notes import budget_notes
     from vbench.report.carrying_notes import carrying_notes
     from vbench.report.coverage import coverage_notes
     from vbench.report.timing_notes import timing_notes
@@ -200,6 +201,7 @@ def show_notes(console: Any, folder: RunFolder, found: DataFrame) -> None:
     manifest = folder.read()
     notes = (
         carrying_notes(folder, manifest),
+        budget_notes(found),
         timing_notes(manifest),
         coverage_notes(found, manifest),
     )
