@@ -50,7 +50,10 @@ def choose(sizes: Floats, scores: Floats, window: Floats, before: Floats, taste:
 
 
 def change_penalty(sizes: Floats, before: Floats, weight: float) -> Floats:
-    """exp(-weight (r s - 1)), r the change of the ratio and s that of the padded side, >= 1."""
+    """exp(-weight (r s - 1)), r the change of the ratio and s that of the padded side, >= 1.
+
+    SiamRPN's eq. 13 prints exp(weight r s), which favours change; pysot siamrpn_tracker.py.
+    """
     ratio = _change((before[0] / before[1]) / (sizes[:, 0] / sizes[:, 1]))
     scale = _change(padded_side(sizes) / padded_side(before))
     penalty: Floats = np.exp(-(ratio * scale - 1) * weight)
