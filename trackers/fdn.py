@@ -31,8 +31,9 @@ LONGEST = 1000 / 600
 NOMINAL = 4 / 3
 STEP = 1.05
 POOLS = {"align": roi_align_max, "pool": roi_pool}
-# Bilinear samples of a box (2 x 2 in each of 3 x 3 cells) times neighbours of a sample.
-TAPS = 4 * CELLS**2 * 4
+# Bilinear samples of a box (2 x 2 in each of 3 x 3 cells) times neighbours of a sample; RoIPool
+# compares, and multiplies nothing.
+TAPS = {"align": 4 * CELLS**2 * 4, "pool": 0}
 
 MATLAB = Recipe(
     candidates=Sampler("gaussian", 0.6, STEP, whole_px=True),
@@ -92,7 +93,7 @@ class FDN(DomainTracker):
         if not 0 < rate <= 100:
             raise VBenchError(f"fdn[rate={rate}]: give a factor above 0 and up to 100")
         self.network = mdnetwork("image", "matconvnet", convs, fcs, width, weights, device, seed)
-        self.pool, self.short_px = POOLS[roi], short_px
+        self.pool, self.taps, self.short_px = POOLS[roi], TAPS[roi], short_px
         first, later = MATLAB.first.faster(rate), MATLAB.later.faster(rate)
         recipe = replace(MATLAB, first=first, later=later)
         super().__init__(recipe, candidates, samples, regression, stop, device, seed)
@@ -119,7 +120,7 @@ class FDN(DomainTracker):
 
     def work(self) -> WorkTable:
         """One pass of convolutions, nominally on 800 x 600 px; learning by its iterations."""
-        recipe, taps = self.recipe, float(TAPS * self.network.trunk.channels)
+        recipe, taps = self.recipe, float(self.taps * self.network.trunk.channels)
         first = recipe.first_positives + recipe.first_negative_count + recipe.later_negatives
         if self.regression is not None:
             first += recipe.regression_count

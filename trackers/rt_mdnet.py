@@ -35,8 +35,8 @@ POOLS = {
     "average": roi_align_average,
     "pool": roi_pool,
 }
-# Samples of a box by the published, adaptive kind, times neighbours of a sample.
-TAPS = (2 * CELLS + 1) ** 2 * 4
+# Samples of a box times neighbours of a sample; RoIPool compares, and multiplies nothing.
+TAPS = {"adaptive": (2 * CELLS + 1) ** 2 * 4, "max": 4 * CELLS**2 * 4, "average": 4 * CELLS**2 * 4}
 
 PUBLISHED = Recipe(
     candidates=Sampler("gaussian", 0.6, 1.05, inside=True),
@@ -86,7 +86,8 @@ class RTMDNet(DomainTracker):
     ) -> None:
         check_network("rt-mdnet", convs, fcs, width)
         self.network = mdnetwork("scene", "rt-mdnet", convs, fcs, width, weights, device, seed)
-        self.pool, self.scales = POOLS[roi], JITTER if jitter else JITTER[:1]
+        self.pool, self.taps = POOLS[roi], TAPS.get(roi, 0)
+        self.scales = JITTER if jitter else JITTER[:1]
         super().__init__(PUBLISHED, candidates, samples, regression, stop, device, seed)
 
     def look(self, frame: Image) -> None:
@@ -107,7 +108,7 @@ class RTMDNet(DomainTracker):
 
     def work(self) -> WorkTable:
         """Convolutions nominally on one scene of 263 px; learning by its iterations."""
-        recipe, taps = self.recipe, float(TAPS * self.network.trunk.channels)
+        recipe, taps = self.recipe, float(self.taps * self.network.trunk.channels)
         first = self._some(recipe.first_positives + recipe.first_negative_count) * len(self.scales)
         scenes = 2 * len(self.scales)
         if self.regression is not None:

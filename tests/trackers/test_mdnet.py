@@ -288,6 +288,21 @@ def test_an_image_costs_what_is_published() -> None:
     assert costs.macs == pytest.approx(8.5e9 + 1.34e9, rel=0.01)
 
 
+@pytest.mark.parametrize(
+    ("kind", "roi", "points"),
+    [
+        (FDN, "align", 6 * 6), (FDN, "pool", 0),
+        (RTMDNet, "adaptive", 7 * 7), (RTMDNet, "max", 6 * 6),
+        (RTMDNet, "average", 6 * 6), (RTMDNet, "pool", 0),
+    ],
+)  # fmt: skip
+def test_cutting_a_box_out_costs_its_samples_by_kind(kind, roi, points) -> None:
+    """Four neighbours a sample in every channel; a maximum of cells multiplies nothing."""
+    tracker = kind(roi=roi, width=1 / 16)
+    (boxes,) = (work for work in tracker.work()["track"] if work.name == "boxes")
+    assert boxes.macs == tracker.candidates * points * 4 * 32
+
+
 def test_frames_of_other_shapes_cost_what_they_are() -> None:
     """The nominal image and what the trace says make the convolutions that really ran."""
     tracker = FDN(width=1 / 16, samples=0.02)
