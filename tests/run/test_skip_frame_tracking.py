@@ -29,10 +29,10 @@ from vbench.run.loop import run_clip
 NARROW = {"width": "0.03125", "short_px": "64", "scales": "1"}
 LEARNING = {"samples": "0.02", "candidates": "8", "stop": "100"}
 WIDER = {name: {"width": "0.0625"} for name in ("siamfc", "siamfc-boosted")}
-K, FRAMES, SIDE, STEP, CHANGE = 3, 5, 64, 4, 2
-WORN = ("every", "fixed:3", "decay:3:0.9", "online:0.6:3", "budget:1000000ms:3",
-        "adaptive:diff:0.1:3", "adaptive:move:0.3:3", "adaptive:drop:0.4:3",
-        "oracle:0.5:3", "oracle:0.5", "dort:0.6:3")  # fmt: skip
+K, FRAMES, SIDE, STEP, CHANGE = 2, 4, 64, 4, 1
+WORN = ("every", "fixed:2", "decay:2:0.9", "online:0.6:2", "budget:1000000ms:2",
+        "adaptive:diff:0.1:2", "adaptive:move:0.2:2", "adaptive:drop:0.4:2",
+        "oracle:0.5:2", "oracle:0.2", "dort:0.6:2")  # fmt: skip
 
 
 def slim(kind: str, name: str) -> str:
