@@ -44,6 +44,22 @@ def test_all_three_equal_the_definition(n, c, k, side, shared, seed):
         assert np.allclose(got_depth[i], maps[0])
 
 
+@pytest.mark.parametrize(
+    ("correlate", "shape", "groups"),
+    [(dense, (5, 4, 3, 3), 5), (depthwise, (5, 4, 3, 3), 20), (up_channel, (5, 6, 4, 3, 3), 5)],
+)
+def test_a_batch_is_one_grouped_convolution(correlate, shape, groups, monkeypatch):
+    asked, real = [], torch.nn.functional.conv2d
+
+    def conv2d(*given, **named):
+        asked.append(named["groups"])
+        return real(*given, **named)
+
+    monkeypatch.setattr("vbench.nn.correlation.conv2d", conv2d)
+    correlate(torch.randn(5, 4, 8, 8), torch.randn(shape))
+    assert asked == [groups]
+
+
 @pytest.mark.parametrize("correlate", [dense, depthwise])
 def test_objects_do_not_touch_each_other(correlate):
     search, templates = torch.randn(3, 4, 8, 8), torch.randn(3, 4, 3, 3)

@@ -210,6 +210,23 @@ def test_a_small_target_widens_the_search_for_itself_or_for_all_after_it(compat,
     assert len(tracker.places.index) == 5 * ((after - 127) // 8 + 1) ** 2
 
 
+@pytest.mark.parametrize("variant", RECIPES)
+def test_the_template_branch_runs_once(variant, monkeypatch):
+    """SiamRPN, sec. 4.2: one-shot detection by kernels that the first frame gave."""
+    tracker = SiamRPN(variant, width=TINY)
+    crops, real = [], tracker.network.template
+
+    def template(crop):
+        crops.append(crop)
+        return real(crop)
+
+    monkeypatch.setattr(tracker.network, "template", template)
+    tracker.start(FRAMES[0], BOX)
+    for frame in FRAMES[1:]:
+        tracker.track(frame)
+    assert [tuple(crop.shape) for crop in crops] == [(1, 3, 127, 127)]
+
+
 @pytest.mark.parametrize(("height", "side"), [(12.0, 271), (11.9, 287)])
 def test_targets_below_four_thousandths_of_the_frame_are_small(height, side):
     """DaSiamRPN run_SiamRPN.py: w h / (W H) < 0.004; here 120 of 30,000 px."""
