@@ -211,5 +211,7 @@ def test_images_without_boxes_say_what_to_write(tmp_path) -> None:
 
 
 def test_nothing_there(tmp_path) -> None:
-    with pytest.raises(NotReady, match="holds no clips; lay them out as"):
+    with pytest.raises(NotReady, match="nowhere': there is no such file or folder"):
         opened(tmp_path / "nowhere")
+    with pytest.raises(NotReady, match="holds no clips; lay them out as"):
+        opened(tmp_path)
