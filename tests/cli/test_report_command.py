@@ -2,11 +2,14 @@
 
 import csv
 import io
+from base64 import b64decode
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.cli.commands import vbench
+from tests.report.test_html import data_of
 
 
 @pytest.fixture
@@ -71,8 +74,16 @@ def test_a_propagator_that_costs_more_than_it_saves_is_named_everywhere(capsys, 
 def test_a_clip_of_many_objects_has_a_timeline_and_odd_columns_are_named(capsys, alone) -> None:
     asked = ["--suite", "synth-vid", "--methods", "blobs,blobs+dummy@fixed:5", "--limit", 1]
     vbench(capsys, "run", *asked, "--out", "r", "--quiet")
-    assert vbench(capsys, "report", "r", "--plot", "timeline").code == 0
+    assert vbench(capsys, "report", "r", "--plot", "timeline", "--html").code == 0
     assert (alone / "r/plots/timeline.svg").exists()
+    data = data_of((alone / "r/report.html").read_text())
+    assert data["many"]
+    lines = [
+        np.frombuffer(b64decode(cell["still"]["iou"]), np.uint8) for cell in data["cells"].values()
+    ]
+    # blobs meets every object of a still scene; what dummy carries stays behind what moves.
+    assert [len(line) for line in lines] == [60, 60]
+    assert lines[0].mean() > lines[1].mean() > 100
     for plot, option, column, says in (
         ("tradeoff", "--x", "method", "no column of numbers called 'method'"),
         ("tradeoff", "--y", "clips", "no column of numbers called 'clips'"),

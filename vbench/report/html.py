@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from vbench.core.boxes import Boxes, Image, iou
+from vbench.core.boxes import Boxes, Image
 from vbench.core.trace import Kind, Trace
 from vbench.metrics.metric import METRICS
 from vbench.report.canvas import base_of, cheap_of
@@ -21,12 +21,14 @@ from vbench.report.carrying_notes import carrying_notes
 from vbench.report.coverage import LACKS, comparable
 from vbench.report.overlay import answered, truth_boxes
 from vbench.report.tables import ACCURACY, PM, Cell, cells, per_clip, summary
+from vbench.report.timeline import overlaps
 from vbench.report.tradeoff import pareto
 from vbench.store.run_folder import Manifest, RunFolder
 from vbench.store.traces import StoredTruth
 
 # What keeps 100 clips x 30 methods under 5 MB: points of a line, frames a clip, their width.
 MOST_POINTS = 300
+MOST_POINTS_OF_MANY = 150
 STRIP_FRAMES = 3
 STRIP_WIDTH_PX = 170
 JPEG_QUALITY = 50
@@ -50,12 +52,13 @@ def html(folder: RunFolder, frame_of: FrameOf | None = None) -> str:
     y = next((c for c in ACCURACY if c in found), "")
     data = {
         "about": _about(manifest, found),
-        "brief": [*_brief(found, x, y), *carrying_notes(folder, manifest)],
+        "brief": [*_brief(found, x, y), *(f"{note}." for note in carrying_notes(folder, manifest))],
         "columns": [_column(name) for name in columns],
         "rows": _rows(found),
         "clips": [_clip(truth, strips[name]) for name, truth in truths.items()],
         "cells": _cells(read, strips, per_clip(folder, manifest), columns),
         "manifest": _facts(manifest),
+        "many": manifest.task == "vid",
         "x": x,
         "y": y,
     }
@@ -193,11 +196,11 @@ def _cells(
 
 def _lines(trace: Trace, truth: StoredTruth) -> dict[str, Any]:
     found: dict[str, Any] = {"kinds": _text(_packed(trace.kind)), "stride": 1}
-    if len(truth.truth) == len(trace) == len(trace.boxes):
-        stride = math.ceil(len(trace) / MOST_POINTS)
-        overlap = np.round(iou(trace.boxes, truth.truth) * 254)
-        overlap[~np.isfinite(truth.truth).all(axis=1)] = 255
-        found |= {"iou": _text(overlap[::stride].astype(np.uint8)), "stride": stride}
+    one = len(truth.truth) == len(trace) == len(trace.boxes)
+    if one or (truth.objects is not None and len(trace) == truth.frames):
+        stride = math.ceil(len(trace) / (MOST_POINTS if one else MOST_POINTS_OF_MANY))
+        overlap = np.nan_to_num(np.round(overlaps(truth, trace, stride) * 254), nan=255)
+        found |= {"iou": _text(overlap.astype(np.uint8)), "stride": stride}
     return found
 
 
@@ -208,9 +211,10 @@ def _packed(kind: NDArray[np.int8]) -> NDArray[np.uint8]:
     return np.asarray((codes << np.array([0, 2, 4, 6], np.uint8)).sum(1), np.uint8)
 
 
-def _rounded(boxes: Boxes) -> list[list[float]]:
+def _rounded(boxes: Boxes) -> list[list[int]]:
+    """Whole px: the strip shows frames smaller than they are."""
     finite = boxes[np.isfinite(boxes).all(axis=1)]
-    rows: list[list[float]] = np.round(finite, 1).tolist()
+    rows: list[list[int]] = np.round(finite).astype(int).tolist()
     return rows
 
 

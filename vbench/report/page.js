@@ -300,7 +300,7 @@ function drawTimeline(clip) {
       svg.append(shape("line", { x1: left, x2: width - right, y1: y, y2: y, class: "grid" }));
       svg.append(shape("text", { x: left - 5, y: y + 4, "text-anchor": "end", class: "soft" }, v));
     }
-    svg.append(shape("text", { x: 10, y: top + plotHeight / 2, "text-anchor": "middle", transform: `rotate(-90 10 ${top + plotHeight / 2})` }, "IoU"));
+    svg.append(shape("text", { x: 10, y: top + plotHeight / 2, "text-anchor": "middle", transform: `rotate(-90 10 ${top + plotHeight / 2})` }, D.many ? "mean IoU of objects" : "IoU"));
   }
   cells.forEach(([method, cell], index) => {
     if (cell.iou) {

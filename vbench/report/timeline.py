@@ -58,22 +58,24 @@ def timeline(truth: StoredTruth, traces: Mapping[str, Trace], title: str) -> Any
     return figure
 
 
-def overlaps(truth: StoredTruth, trace: Trace) -> Floats:
-    """IoU (n,) of each frame with the truth; NaN where it has no object."""
+def overlaps(truth: StoredTruth, trace: Trace, stride: int = 1) -> Floats:
+    """IoU of every `stride`-th frame with the truth; NaN where it has no object."""
     if truth.objects is None:
-        found = iou(trace.boxes, truth.truth)
-        found[~np.isfinite(truth.truth).all(axis=1)] = np.nan
+        found = iou(trace.boxes[::stride], truth.truth[::stride])
+        found[~np.isfinite(truth.truth[::stride]).all(axis=1)] = np.nan
         return np.asarray(found, np.float64)
     objects = truth.objects
     values = np.full(truth.frames, np.nan)
-    drawn = trace.scores >= LEAST_SCORE
-    for index, rows in enumerate(trace.frame_slices()):
-        own = (objects.frame == index) & ~objects.ignore
-        if not own.any():
+    slices = trace.frame_slices()
+    begins = np.searchsorted(objects.frame, np.arange(truth.frames + 1))
+    for index in range(0, truth.frames, stride):
+        own = np.arange(begins[index], begins[index + 1])
+        own = own[~objects.ignore[own]]
+        if not len(own):
             continue
-        kept = drawn[rows]
-        boxes, labels = trace.boxes[rows][kept], trace.labels[rows][kept]
+        kept = trace.scores[slices[index]] >= LEAST_SCORE
+        boxes, labels = trace.boxes[slices[index]][kept], trace.labels[slices[index]][kept]
         overlap = iou_matrix(objects.boxes[own], boxes)
         overlap[objects.labels[own][:, None] != labels] = 0.0
         values[index] = overlap.max(axis=1, initial=0.0).mean()
-    return values
+    return values[::stride]
