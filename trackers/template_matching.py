@@ -105,9 +105,13 @@ class TemplateMatching(ABC):
 
     def seat(self, boxes: Boxes) -> None:
         """Search around `boxes` (n, 4) next; rows that are absent leave things as they are."""
-        corners = to_corners(boxes[self.present])
         if self.follows:
-            self.corners = np.where(is_present(corners)[:, None], corners, self.corners)
+            self.search_around(boxes)
+
+    def search_around(self, boxes: Boxes) -> None:
+        """Search around `boxes` (n, 4) but absent ones, whether answers are followed or not."""
+        corners = to_corners(boxes[self.present])
+        self.corners = np.where(is_present(corners)[:, None], corners, self.corners)
 
 
 class FirstFrameTemplate(TemplateMatching):
@@ -124,7 +128,7 @@ class FirstFrameTemplate(TemplateMatching):
 
     def reseat(self, box: Box) -> None:
         """Search around `box` (4,) next."""
-        self.seat(as_boxes(box))
+        self.search_around(as_boxes(box))
 
     def work(self) -> WorkTable:
         """The template at the start, the match on every frame."""

@@ -132,3 +132,12 @@ def test_turns_hold_every_object_once_and_are_even(n) -> None:
     sizes = [len(turn) for turn in turns]
     assert not sizes or (max(sizes) <= MOST_OBJECTS and max(sizes) - min(sizes) <= 1)
     assert len(sizes) == -(-n // MOST_OBJECTS)
+
+
+def test_a_search_that_does_not_follow_answers_is_reseated_all_the_same(frame) -> None:
+    tracker = catalogue.build("trackers", "patchnet", {"prior": "keyframe"}, weights=None)
+    tracker.start(frame, BOX)
+    far = np.roll(frame, 60, axis=1)
+    assert iou(tracker.track(far).box, BOX + [60, 0, 0, 0]) < 0.1
+    tracker.reseat(BOX + [58, 0, 0, 0])
+    assert iou(tracker.track(far).box, BOX + [60, 0, 0, 0]) > 0.7
