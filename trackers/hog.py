@@ -73,7 +73,8 @@ class Hog:
         right = length * self._right
         for share, across in ((length - right, 0), (right, 1)):
             down = share * self._down
-            for part, place in ((share - down, across), (down, across + self._grid[1])):
+            share -= down
+            for part, place in ((share, across), (down, across + self._grid[1])):
                 flat[place:].scatter_add_(0, votes, torch.from_numpy(part.ravel()))
         found: Planes = count.numpy()
         return found
