@@ -50,6 +50,8 @@ def test_a_video_has_every_frame(capsys) -> None:
         (["clam"], "did you mean 'calm'"),
         (["calm", "--methods", "hodl"], "did you mean 'hold'"),
         (["calm", "--tiles", "0"], "1 to 400"),
+        (["calm", "--out", "sheet.gif"], "a contact sheet is a .png"),
+        (["calm", "--video", "--out", "film.png"], "a video is a .mp4"),
     ],
 )
 def test_what_a_user_can_mend_is_one_line(capsys, arguments, says) -> None:
@@ -63,3 +65,12 @@ def test_of_many_methods_the_first_are_shown_and_said(capsys) -> None:
     assert "the first 6 of 7 methods; choose others by --methods" in ran.err
     image = cv2.imread("m.png")
     assert image is not None and image.shape[0] == 240 + 15 * 7 + 5
+
+
+def test_methods_without_a_result_on_the_clip_are_named(capsys) -> None:
+    vbench(capsys, "run", "--methods", "hold", "--clips", "pan", "--quiet")
+    ran = vbench(capsys, "show", "pan", "--out", "sheet.png")
+    assert ran.code == 0
+    assert "without a result on pan: hold+dummy@fixed:3" in ran.err
+    line = vbench(capsys, "show", "pan", "--methods", "hold+dummy@fixed:3").one_line()
+    assert "none of hold+dummy@fixed:3 has a result on pan" in line

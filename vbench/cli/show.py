@@ -50,6 +50,9 @@ def show(
         raise UnknownName("clip in this run", clip, manifest.clips)
     if not 1 <= tiles <= 400:
         raise VBenchError(f"--tiles {tiles}: choose 1 to 400")
+    ending = ".mp4" if video else ".png"
+    if out is not None and out.suffix.lower() != ending:
+        raise VBenchError(f"--out {out}: {'a video' if video else 'a contact sheet'} is a {ending}")
     named = split_methods(methods) if methods else list(manifest.methods)[:MOST]
     if methods is None and len(manifest.methods) > MOST:
         messages().print(
@@ -61,6 +64,14 @@ def show(
             raise UnknownName("method in this run", name, manifest.methods)
     read = {name: folder.trace(manifest.methods[name], clip) for name in named}
     traces = {name: trace for name, trace in read.items() if trace is not None}
+    lacking = [name for name in named if name not in traces]
+    if not traces:
+        raise VBenchError(
+            f"none of {', '.join(named)} has a result on {clip}; the `vbench run` of {folder.path} "
+            "goes on where it stopped"
+        )
+    if lacking:
+        messages().print(f"without a result on {clip}: {', '.join(lacking)}", style="yellow")
     frame = frames_of(manifest.suite, data)
     if frame is None or frame(clip, 0) is None:
         raise NotReady(f"the images of {manifest.suite} are not here; say where: --data DIR")
@@ -72,7 +83,7 @@ def show(
         return image
 
     truth = folder.truth(clip)
-    path = out or folder.path / "plots" / f"{clip}.{'mp4' if video else 'png'}"
+    path = out or folder.path / "plots" / f"{clip}{ending}"
     if video:
         write_video(path, frame_at, truth, traces, truth.fps or 25)
     else:
