@@ -153,6 +153,8 @@ def test_a_run_that_was_killed_goes_on(tmp_path) -> None:
         (["--methods", "hold", "--no-such-option"], "No such option"),
         (["--methods", "siamfc"], "--weights random"),
         (["--methods", "hold", "--suite", "otb2015"], "--data"),
+        (["--methods", "stored:nowhere", "--suite", "synth-vid"], "there is no such file"),
+        (["--methods", "stored:.[gmac=-1]", "--suite", "synth-vid"], "give a number from 0"),
         (["--methods", "blobs", "--suite", "vid:nowhere"], "'nowhere': there is no such file"),
         (["--methods", "hold+dummy@budget:12s"], "most in GMAC, or with ms behind it, = '12s'"),
         (["--methods", "hold+dummy@budget:nanms"], "most in ms = 'nan' must be a number from 0"),

@@ -134,6 +134,9 @@ def check(found: Plan, weights_for: WeightsFor) -> None:
         _named(kind, part, own, found.task)
         catalogue.arguments(kind, part.name, own)
     name, base = str(found.method), catalogue.load(found.base_kind, found.method.base.name)
+    if hasattr(base, "strangers"):
+        # What answers from files looks for them when it is made.
+        catalogue.build(found.base_kind, found.method.base.name, _split(*kinds[0])[0])
     cheap = catalogue.entry(found.base_kind, found.method.base.name).has_cheap_half
     if found.policy.interval_max != 1 and found.propagator is None and not cheap:
         raise VBenchError(
