@@ -46,7 +46,7 @@ ROOT = Path(__file__).parents[2]
 FOLDER, PAGE = ROOT / "build" / "fits", ROOT / "docs" / "fits.md"
 PICTURE = ROOT / "docs" / "fits.svg"
 SEED = 0
-QUANTILES, SHARE, TOLERATED = (0.5, 0.75, 0.9), 0.4, 0.02
+QUANTILES, SHARE, TOLERATED = (0.75, 0.9), 0.4, 0.02
 TRIED, FRESH, SEEDS = "synth-sot:train[seeds=6]", "synth-sot[seeds=3]", (0, 1)
 FDN = "fdn[width=0.125,samples=0.2,candidates=256,rate=4,stop={}]"
 
