@@ -99,7 +99,7 @@ def transformed(plane: NDArray[np.float64]) -> Spectrum:
     return np.fft.rfft2(plane, axes=(1, 0))
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def _side(length: int) -> _Side:
     half = (length - 1) // 2
     inner = np.arange(1, half + 1)

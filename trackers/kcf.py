@@ -73,10 +73,10 @@ class Kcf:
         """Learn the target inside `box`; ClipFailed if the box has no area."""
         if not (is_present(box[None])[0] and box[2] > 0 and box[3] > 0):
             raise ClipFailed(f"kcf cannot start on a box without area: {box.tolist()}")
-        self.seat(box)
+        self.aim(box)
         self.learn(GreyFrame(frame))
 
-    def seat(self, box: Box) -> Window:
+    def aim(self, box: Box) -> Window:
         """Look at `box`, which has an area, and forget every target before; say where."""
         self._size = np.array([box[3], box[2]])
         self._prepare(self._size)
@@ -239,7 +239,7 @@ class KcfPropagator:
         wanted = is_present(boxes) & (areas(boxes) > 0)
         learnt = [self._make() if each else None for each in wanted]
         chosen = [(each, box) for each, box in zip(learnt, boxes, strict=True) if each is not None]
-        windows = [each.seat(box) for each, box in chosen]
+        windows = [each.aim(box) for each, box in chosen]
         grey = GreyFrame(frame, windows)
         for each, _ in chosen:
             each.learn(grey)
