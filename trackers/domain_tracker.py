@@ -37,7 +37,8 @@ class Recipe:
 
     Samplers of candidates, positives, negatives of the first frame and of later ones; the shift of
     candidates grows by `grows` on each failure, up to `widest`. `long` and `short` are the windows;
-    `keeps_first` puts samples of the first lesson into them instead of drawing others.
+    `keeps_first` puts samples of the first lesson into them instead of drawing others. Frames are
+    counted from `counted_from` where every tenth is learnt from.
     """
 
     candidates: Sampler
@@ -54,6 +55,7 @@ class Recipe:
     short: int = 20
     whitened: bool = False
     keeps_first: bool = False
+    counted_from: int = 0
     first_positives: int = 500
     first_negative_count: int = 5000
     regression_count: int = 1000
@@ -160,6 +162,8 @@ class DomainTracker(ABC):
                 if self.regression is not None:
                     found = features[best].cpu().numpy()
                     answer = self.regression.refine(found, boxes[chosen], self.size).mean(axis=0)
+                    if sampler.whole_px:
+                        answer = np.rint(answer)
                 self._remember()
         if score > 0:
             self.shift = self.recipe.candidates.shift
@@ -232,7 +236,7 @@ class DomainTracker(ABC):
     def _update(self, score: float) -> Progress:
         """Learn from the short window on failure, from the long one every tenth frame."""
         lost = score <= 0
-        if not lost and self.tracked % LONG_INTERVAL:
+        if not lost and (self.tracked + self.recipe.counted_from) % LONG_INTERVAL:
             return Progress()
         positives, negatives = self.memory.positives(recent=lost), self.memory.negatives()
         return self.tuning.learn(positives, negatives, self.recipe.later)

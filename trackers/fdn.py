@@ -43,7 +43,7 @@ MATLAB = Recipe(
         Sampler("whole", 1.0, STEP**5, whole_px=True),
     ),
     negatives=Sampler("uniform", 2.0, STEP**5, whole_px=True),
-    regression=Sampler("uniform", 0.3, STEP**10, STEP**2, whole_px=True),
+    regression=Sampler("growing", 0.3, STEP**10, STEP**2, whole_px=True, loose=True),
     first=Lesson(5e-4, 30),
     later=Lesson(1.5e-3, 10),
     habits=MATCONVNET,

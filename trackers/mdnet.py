@@ -30,7 +30,7 @@ PY_MDNET = Recipe(
     positives=Sampler("gaussian", 0.1, 1.3),
     first_negatives=(Sampler("uniform", 1.0, 1.6), Sampler("whole")),
     negatives=Sampler("uniform", 2.0, 1.3),
-    regression=Sampler("uniform", 0.3, 1.6, 1.1),
+    regression=Sampler("uniform", 0.3, 1.6, 1.1, loose=True),
     first=Lesson(5e-4, 50),
     later=Lesson(1e-3, 15),
     habits=TORCH,
@@ -40,17 +40,21 @@ PY_MDNET = Recipe(
 )
 STEP = 1.05
 MATLAB = Recipe(
-    candidates=Sampler("gaussian", 0.6, STEP),
-    positives=Sampler("gaussian", 0.1, STEP**5),
-    first_negatives=(Sampler("uniform", 1.0, STEP**10), Sampler("whole", 1.0, STEP**5)),
-    negatives=Sampler("uniform", 2.0, STEP**5),
-    regression=Sampler("uniform", 0.3, STEP**10, STEP**2),
+    candidates=Sampler("gaussian", 0.6, STEP, whole_px=True),
+    positives=Sampler("gaussian", 0.1, STEP**5, whole_px=True),
+    first_negatives=(
+        Sampler("uniform", 1.0, STEP**10, whole_px=True),
+        Sampler("whole", 1.0, STEP**5, whole_px=True),
+    ),
+    negatives=Sampler("uniform", 2.0, STEP**5, whole_px=True),
+    regression=Sampler("growing", 0.3, STEP**10, STEP**2, whole_px=True, loose=True),
     first=Lesson(1e-4, 30),
     later=Lesson(3e-4, 10),
     habits=MATCONVNET,
     grows=1.1,
     widest=1.5,
     whitened=True,
+    counted_from=1,
 )
 RELEASES = {"py-mdnet": PY_MDNET, "matlab": MATLAB}
 

@@ -25,8 +25,14 @@ from .mdnet_update import TORCH, Lesson
 TARGET_PX, MARGIN, RECEPTIVE_PX = 107, 1.2, 75
 # A scene never becomes larger than this, which only targets far smaller than their samples ask.
 LONGEST_PX = 1600
-# Scenes of the first frame are seen at these scales, too.
-JITTER = (1.0, 1.05**-1, 1.05, 1.05**-2, 1.05**2)
+# Scenes of the first frame are seen shifted by so many px of it, and at so many scales.
+JITTER = (
+    ((0.0, 0.0), 1.0),
+    ((-4.0, 0.0), 1.0),
+    ((0.0, -4.0), 1.0),
+    *(((0.0, 0.0), 1.1**step) for step in (-1, 1, -2, 2)),
+)
+LEAST_PX = 5.0
 # The scene that costs are stated for: what candidates of a square target span.
 NOMINAL_PX = 263
 POOLS = {
@@ -39,11 +45,11 @@ POOLS = {
 TAPS = {"adaptive": (2 * CELLS + 1) ** 2 * 4, "max": 4 * CELLS**2 * 4, "average": 4 * CELLS**2 * 4}
 
 PUBLISHED = Recipe(
-    candidates=Sampler("gaussian", 0.6, 1.05, inside=True),
-    positives=Sampler("gaussian", 0.1, 1.2),
-    first_negatives=(Sampler("uniform", 1.0, 2.0, 1.1),),
-    negatives=Sampler("uniform", 1.5, 1.2),
-    regression=Sampler("uniform", 0.3, 1.5, 1.1),
+    candidates=Sampler("gaussian", 0.6, 1.05, inside=True, least_px=LEAST_PX),
+    positives=Sampler("gaussian", 0.1, 1.2, least_px=LEAST_PX),
+    first_negatives=(Sampler("uniform", 1.0, 2.0, 1.1, least_px=LEAST_PX),),
+    negatives=Sampler("uniform", 1.5, 1.2, least_px=LEAST_PX),
+    regression=Sampler("uniform", 0.3, 1.5, 1.1, least_px=LEAST_PX),
     first=Lesson(1e-4, 50),
     later=Lesson(3e-4, 15),
     habits=TORCH,
@@ -61,8 +67,9 @@ class RTMDNet(DomainTracker):
         roi: how they are cut out; the published way is `adaptive`.
         convs: convolutions of the trunk, 3 or 5.
         fcs: connected layers, 3 or 2.
-        regression: refine the answer by box regression; the release does without.
-        jitter: learn the first frame at five scales.
+        regression: refine the answer by box regression.
+        jitter: learn the first frame from seven scenes, shifted and scaled; the release adds a
+            hundred crops of the target.
         stop: end an update once its loss is below this, as FDN does; None never does.
         candidates: boxes that are scored in a frame.
         samples: share of the published numbers of samples that is drawn to learn from.
@@ -74,7 +81,7 @@ class RTMDNet(DomainTracker):
         roi: Literal["adaptive", "max", "average", "pool"] = "adaptive",
         convs: int = 3,
         fcs: int = 3,
-        regression: bool = False,
+        regression: bool = True,
         jitter: bool = True,
         stop: float | None = None,
         candidates: int = 256,
@@ -87,7 +94,7 @@ class RTMDNet(DomainTracker):
         check_network("rt-mdnet", convs, fcs, width)
         self.network = mdnetwork("scene", "rt-mdnet", convs, fcs, width, weights, device, seed)
         self.pool, self.taps = POOLS[roi], TAPS.get(roi, 0)
-        self.scales = JITTER if jitter else JITTER[:1]
+        self.scenes = JITTER if jitter else JITTER[:1]
         super().__init__(PUBLISHED, candidates, samples, regression, stop, device, seed)
 
     def look(self, frame: Image) -> None:
@@ -96,11 +103,14 @@ class RTMDNet(DomainTracker):
 
     def features(self, boxes: Boxes) -> Tensor:
         """Convolve the scene that holds all boxes with their margins, and cut them out."""
-        return self._at_scale(boxes, 1.0)
+        return self._seen(boxes, (0.0, 0.0), 1.0)
 
     def first_features(self, boxes: Boxes) -> Tensor:
-        """As `features`, at every scale; the first ones are at scale 1."""
-        return torch.cat([self._at_scale(boxes, scale) for scale in self.scales])
+        """As `features`, in every scene, and as many as `boxes` of them by chance."""
+        found = torch.cat([self._seen(boxes, shift, scale) for shift, scale in self.scenes])
+        if len(found) == len(boxes):
+            return found
+        return found[torch.from_numpy(self.rng.permutation(len(found))[: len(boxes)])]
 
     def spent(self) -> dict[str, float]:
         """Convolutions of this frame's scenes beyond (or short of) those of the nominal scene."""
@@ -109,8 +119,8 @@ class RTMDNet(DomainTracker):
     def work(self) -> WorkTable:
         """Convolutions nominally on one scene of 263 px; learning by its iterations."""
         recipe, taps = self.recipe, float(self.taps * self.network.trunk.channels)
-        first = self._some(recipe.first_positives + recipe.first_negative_count) * len(self.scales)
-        scenes = 2 * len(self.scales)
+        first = self._some(recipe.first_positives + recipe.first_negative_count) * len(self.scenes)
+        scenes = 2 * len(self.scenes)
         if self.regression is not None:
             first, scenes = first + self._some(recipe.regression_count), scenes + 1
         nominal = self._nominal_macs()
@@ -129,10 +139,12 @@ class RTMDNet(DomainTracker):
             "gmac_above_nominal": [Work("convolutions", macs=1e9)],
         }
 
-    def _at_scale(self, boxes: Boxes, scale: float) -> Tensor:
+    def _seen(self, boxes: Boxes, shift_px: tuple[float, float], scale: float) -> Tensor:
+        """Features of boxes in a scene that is moved by so many px of the frame, and scaled."""
         padded = to_corners(from_centres(centres(boxes), boxes[:, 2:] * MARGIN))
         low, high = padded[:, :2].min(axis=0), padded[:, 2:].max(axis=0)
         span = np.maximum(high - low, 1.0)
+        low = low + shift_px
         factor = np.minimum(TARGET_PX * scale / np.maximum(self.box[2:], 1e-3), LONGEST_PX / span)
         size = np.maximum(np.trunc(span * factor).astype(int), RECEPTIVE_PX)
         scene = torch.from_numpy(scene_of(self.frame, low, span, (int(size[0]), int(size[1]))))

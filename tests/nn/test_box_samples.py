@@ -35,6 +35,40 @@ def test_gaussian_shifts_have_half_the_spread_of_a_standard_normal() -> None:
     assert np.abs(way.mean(axis=0)).max() < 0.02
 
 
+def test_gaussian_scales_have_half_the_spread_of_a_standard_normal() -> None:
+    boxes = Sampler("gaussian", 0.0, 1.3).draw(rng(), TARGET, 20000, SIZE)
+    power = np.log(boxes[:, 2] / TARGET[2]) / np.log(1.3)
+    assert power.std() == pytest.approx(0.5 * 0.9202**0.5, rel=0.02)
+
+
+def test_loose_sides_are_stretched_on_their_own() -> None:
+    """py-MDNet modules/sample_generator.py: aspect to a power of its own for either side."""
+    boxes = Sampler("uniform", 0.0, 1.0, 1.1, loose=True).draw(rng(), TARGET, 4000, SIZE)
+    power = np.log(boxes[:, 2:] / TARGET[2:]) / np.log(1.1)
+    assert np.abs(power).max(axis=0) == pytest.approx([1, 1], abs=1e-2)
+    assert power.std(axis=0) == pytest.approx([3**-0.5] * 2, rel=0.03)
+    assert abs(np.corrcoef(power.T)[0, 1]) < 0.05
+
+
+def test_growing_boxes_move_by_either_side_and_never_shrink() -> None:
+    """hyseob/MDNet tracking/gen_samples.m, uniform_aspect."""
+    boxes = Sampler("growing", 0.3, 1.5).draw(rng(), TARGET, 4000, SIZE)
+    way = np.abs(centres(boxes) - centres(TARGET)).max(axis=0)
+    assert way == pytest.approx(0.3 * TARGET[2:], rel=1e-2)
+    power = np.log(boxes[:, 2] / TARGET[2]) / np.log(1.5)
+    assert power.min() == pytest.approx(0, abs=1e-2)
+    assert power.max() == pytest.approx(1, abs=1e-2)
+    assert power.mean() == pytest.approx(0.5, rel=0.05)
+
+
+@pytest.mark.parametrize("least_px", [5.0, 10.0])
+def test_sides_have_a_least_and_a_largest(least_px) -> None:
+    sampler = Sampler("uniform", 1.0, 100.0, least_px=least_px)
+    boxes = sampler.draw(rng(), TARGET, 2000, (120, 90))
+    assert boxes[:, 2:].min(axis=0) == pytest.approx([least_px] * 2)
+    assert boxes[:, 2:].max(axis=0) == pytest.approx([120 - least_px, 90 - least_px])
+
+
 def test_aspects_vary_both_ways_at_equal_area() -> None:
     boxes = Sampler("uniform", 0.3, 1.0, 1.1).draw(rng(), TARGET, 2000, SIZE)
     assert boxes[:, 2:].prod(axis=1) == pytest.approx(TARGET[2] * TARGET[3])

@@ -14,6 +14,7 @@ import torch
 from vbench.nn.box_samples import Sampler
 from vbench.trackers import domain_tracker
 from vbench.trackers.fdn import FDN
+from vbench.trackers.mdnet import RELEASES as RELEASED
 from vbench.trackers.mdnet import MDNet
 from vbench.trackers.mdnet_update import FineTuning, Progress
 from vbench.trackers.rt_mdnet import RTMDNet
@@ -66,7 +67,7 @@ RELEASES = {
             positives=(GAUSSIAN, 0.1, 1.05**5, 1),
             first_negatives=((UNIFORM, 1, 1.05**10, 1), ("whole", 1, 1.05**5, 1)),
             negatives=(UNIFORM, 2, 1.05**5, 1),
-            regression=(UNIFORM, 0.3, 1.05**10, 1.05**2),
+            regression=("growing", 0.3, 1.05**10, 1.05**2),
             first=(1e-4, 30),
             later=(3e-4, 10),
             short=20,
@@ -76,7 +77,7 @@ RELEASES = {
     ),
     "rt-mdnet": (
         RTMDNet,
-        {"regression": True},
+        {},
         Published(
             candidates=(GAUSSIAN, 0.6, 1.05, 1),
             boxes=256,
@@ -100,7 +101,7 @@ RELEASES = {
             positives=(GAUSSIAN, 0.1, 1.05**5, 1),
             first_negatives=((UNIFORM, 1, 1.05**10, 1), ("whole", 1, 1.05**5, 1)),
             negatives=(UNIFORM, 2, 1.05**5, 1),
-            regression=(UNIFORM, 0.3, 1.05**10, 1.05**2),
+            regression=("growing", 0.3, 1.05**10, 1.05**2),
             first=(5e-4, 30),
             later=(1.5e-3, 10),
             short=20,
@@ -195,6 +196,10 @@ def test_the_first_frame_is_learnt_from_as_published(release) -> None:
     assert log.tracker.regression.whitened == (it.regression[3] == 1.05**2)
     wanted += [(it.regression, 1000, NEAR, area)]
     assert log.drawn[:-1] == wanted
+    # MATLAB's uniform_aspect and py-MDNet stretch either side on its own, RT-MDNet both at once.
+    sampler = log.tracker.recipe.regression
+    assert sampler.loose == (not isinstance(log.tracker, RTMDNet))
+    assert sampler.least_px == (5 if isinstance(log.tracker, RTMDNet) else 10)
     assert log.drawn[-1] == ("fit", 1000, BOX.tolist())
     assert log.lessons == [(500, 5000, it.first)]
     # What RT-MDNet keeps of it is as much as of a later frame.
@@ -206,8 +211,11 @@ def test_the_first_frame_is_learnt_from_as_published(release) -> None:
 def test_a_frame_that_went_well_is_remembered_and_every_tenth_learnt(release) -> None:
     log, it = release
     first = len(log.tracker.memory.positives(recent=False))
+    # MATLAB's MDNet calls the first frame 1.
+    counted_from = 1 if log.tracker.recipe is RELEASED["matlab"] else 0
     log.bias = 1000.0
     for number in range(1, 21):
+        tenth = (number + counted_from) % 10 == 0
         log.drawn.clear()
         log.lessons.clear()
         found = log.tracker.track(FRAME)
@@ -215,8 +223,8 @@ def test_a_frame_that_went_well_is_remembered_and_every_tenth_learnt(release) ->
         # All positives of the last 100 frames, all negatives of the short window.
         frames = min(number + 1, it.short)
         wanted = (first + 50 * number, 200 * frames, it.later)
-        assert log.lessons == ([wanted] if number % 10 == 0 else [])
-        assert found.extras["update_iterations"] == (it.later[1] if number % 10 == 0 else 0)
+        assert log.lessons == ([wanted] if tenth else [])
+        assert found.extras["update_iterations"] == (it.later[1] if tenth else 0)
     assert log.refined == 20
 
 
@@ -265,14 +273,15 @@ def test_the_answer_is_the_mean_of_the_five_best_candidates(release, bias) -> No
     assert len(boxes) == it.boxes
     best = np.argsort(np.abs(boxes[:, 0] - 130), kind="stable")[:5]
     mean = boxes[best].mean(axis=0)
-    if isinstance(log.tracker, FDN):
-        # The release rounds candidates and the target.
+    rounded = np.rint if log.tracker.recipe.whitened else np.asarray
+    if log.tracker.recipe.whitened:
+        # The MATLAB releases round candidates and the target.
         assert (boxes == np.rint(boxes)).all()
         mean = np.rint(mean)
     else:
         assert (boxes != np.rint(boxes)).any()
     assert log.tracker.box == pytest.approx(mean, abs=1e-6)
-    wanted = boxes[best].mean(axis=0) + [0, 0, 7, 7] if bias > 0 else mean
+    wanted = rounded(boxes[best].mean(axis=0) + [0, 0, 7, 7]) if bias > 0 else mean
     assert found.box == pytest.approx(wanted, abs=1e-6)
     assert found.score == pytest.approx(bias - np.abs(boxes[best, 0] - 130).mean(), abs=1e-3)
 
@@ -289,3 +298,33 @@ def test_the_next_candidates_are_drawn_around_the_answer_before_it_was_refined(r
     middles = boxes[:, :2] + boxes[:, 2:] / 2 - (place[:2] + place[2:] / 2)
     assert np.abs(middles).max() <= reach
     assert np.abs(np.log(boxes[:, 2:] / place[2:])).max() <= np.log(1.05) + 0.5 / 39
+
+
+def test_rt_mdnet_learns_the_first_frame_from_seven_scenes(monkeypatch) -> None:
+    """RT-MDNet tracker.py: as it is, 4 px further left and up, smaller and larger by 1.1 and 1.21.
+
+    As many boxes as are learnt from elsewhere are kept of all scenes, by chance.
+    """
+    tracker = RTMDNet(**TINY, samples=0.1)
+    seen: list = []
+    real = tracker._seen
+
+    def kept(boxes, shift_px, scale):
+        seen.append((shift_px, pytest.approx(scale), real(boxes, shift_px, scale)))
+        return seen[-1][2]
+
+    monkeypatch.setattr(tracker, "_seen", kept)
+    monkeypatch.setattr(FineTuning, "learn", lambda *_: Progress(1, 0.5))
+    rng = np.random.default_rng(0)
+    tracker.start(rng.integers(0, 256, (240, 320, 3), dtype=np.uint8), BOX.copy())
+    scenes = [((0, 0), 1.0), ((-4, 0), 1.0), ((0, -4), 1.0)]
+    scenes += [((0, 0), scale) for scale in (1 / 1.1, 1.1, 1 / 1.21, 1.21)]
+    assert [(shift, scale) for shift, scale, _ in seen[:14]] == scenes * 2
+    boxes = np.tile(BOX, (20, 1))
+    seen.clear()
+    found = tracker.first_features(boxes)
+    assert len(found) == 20
+    places = [(features[:1] == found).all(dim=1) for _, _, features in seen]
+    # Copies of one box look alike in one scene, and scenes differ.
+    assert torch.stack(places).sum(dim=0).eq(1).all()
+    assert sum(bool(place.any()) for place in places) > 3

@@ -11,10 +11,10 @@ from typing import Literal
 import numpy as np
 from numpy.random import Generator
 
-from vbench.core.boxes import Box, Boxes, areas, centres, from_centres, iou
+from vbench.core.boxes import Box, Boxes, Floats, areas, centres, from_centres, iou
 
-# Sides of a box: at least so many px, and the frame's less so many.
-LEAST_PX, SPARE_PX = 10.0, 10.0
+# Sides of a box: at least so many px, and at most the frame's less so many.
+LEAST_PX = 10.0
 # Drawing goes on with twice as many each time, up to this many times what is missing.
 MOST_TRIES = 16
 
@@ -25,16 +25,20 @@ class Sampler:
 
     `shift` is the farthest way in mean sides of the target, `scale` the largest factor of its size
     (the smallest is 1 / scale), `aspect` that between its sides. `gaussian` draws half a standard
-    normal, cut off at 1; `whole` places boxes anywhere in the frame. With `inside` boxes stay in
-    the frame, otherwise their centres do; with `whole_px` they are rounded.
+    normal, cut off at 1; `whole` places boxes anywhere in the frame; `growing` moves by shares of
+    either side and makes boxes larger only (gen_samples.m, uniform_aspect). With `loose` either
+    side is stretched on its own, otherwise one by as much as the other shrinks. With `inside` boxes
+    stay in the frame, otherwise their centres do; with `whole_px` they are rounded.
     """
 
-    kind: Literal["gaussian", "uniform", "whole"]
+    kind: Literal["gaussian", "uniform", "whole", "growing"]
     shift: float = 1.0
     scale: float = 1.0
     aspect: float = 1.0
     inside: bool = False
     whole_px: bool = False
+    loose: bool = False
+    least_px: float = LEAST_PX
 
     def draw(self, rng: Generator, target: Box, n: int, size: tuple[int, int]) -> Boxes:
         """Draw boxes (n, 4) around `target` (4,) in a frame of `size` (w, h)."""
@@ -43,25 +47,39 @@ class Sampler:
             way = np.clip(rng.normal(0.0, 0.5, (n, 2)), -1, 1)
             grown = np.clip(rng.normal(0.0, 0.5, (n, 1)), -1, 1)
         else:
-            way, grown = rng.uniform(-1, 1, (n, 2)), rng.uniform(-1, 1, (n, 1))
-        stretched = rng.uniform(-1, 1, (n, 1)) if self.aspect != 1 else np.zeros((n, 1))
-        ratio = self.aspect ** np.concatenate([stretched, -stretched], axis=1)
-        sizes = sides * self.scale**grown * ratio
+            least = 0.0 if self.kind == "growing" else -1.0
+            way, grown = rng.uniform(-1, 1, (n, 2)), rng.uniform(least, 1, (n, 1))
+        sizes = sides * self.scale**grown * self._stretches(rng, n)
         if self.kind == "whole":
             # Anywhere the target itself would fit.
             room = np.maximum(np.asarray(size) - sides, 0.0)
             places = sides / 2 + (way + 1) / 2 * room
         else:
-            places = middle + self.shift * sides.mean() * way
-        boxes = limited(from_centres(places, sizes), size, self.inside)
+            reach = sides if self.kind == "growing" else sides.mean()
+            places = middle + self.shift * reach * way
+        boxes = limited(from_centres(places, sizes), size, self.inside, self.least_px)
         return np.rint(boxes) if self.whole_px else boxes
 
+    def _stretches(self, rng: Generator, n: int) -> Floats:
+        """Factors (n, 2) of both sides, or (1, 1) where the aspect stays."""
+        if self.aspect == 1:
+            return np.ones((1, 1))
+        if self.loose:
+            return np.asarray(self.aspect ** rng.uniform(-1, 1, (n, 2)))
+        drawn = rng.uniform(-1, 1, (n, 1))
+        return np.asarray(self.aspect ** np.concatenate([drawn, -drawn], axis=1))
 
-def limited(boxes: Boxes, size: tuple[int, int], inside: bool = False) -> Boxes:
-    """Keep sides between 10 px and the frame's less 10, and centres (or boxes) in the frame."""
+
+def limited(
+    boxes: Boxes, size: tuple[int, int], inside: bool = False, least_px: float = LEAST_PX
+) -> Boxes:
+    """Keep sides between 10 px and the frame's less 10, and centres (or boxes) in the frame.
+
+    `least_px` takes the place of both tens.
+    """
     frame = np.asarray(size, dtype=np.float64)
-    largest = np.maximum(frame - SPARE_PX, np.minimum(frame, LEAST_PX))
-    sides = np.clip(boxes[..., 2:], np.minimum(LEAST_PX, largest), largest)
+    largest = np.maximum(frame - least_px, np.minimum(frame, least_px))
+    sides = np.clip(boxes[..., 2:], np.minimum(least_px, largest), largest)
     low = sides / 2 if inside else np.zeros(2)
     return from_centres(np.clip(centres(boxes), low, frame - low), sides)
 
