@@ -78,6 +78,38 @@ def test_answers_that_are_far_from_their_box_are_dropped() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("share", "taken"), [(0.99, True), (0.61, True), (0.59, False), (1.01, False), (1.5, False)]
+)
+def test_answers_that_shrink_a_little_are_taken(share, taken) -> None:
+    """py-MDNet bbreg.py: IoU in [0.6, 1], area of the box in [1, 2] of the answer's."""
+    regression = BoxRegression()
+    # In place, so the IoU of an answer with `share` of the area is that share.
+    log = np.log(share) / 2
+    regression.mean, regression.weight = np.array([0, 0, log, log]), np.zeros((2, 4))
+    found = regression.refine(np.zeros((1, 2)), TARGET[None], (640, 480))[0]
+    wanted = share if taken else 1.0
+    assert found[2] * found[3] == pytest.approx(wanted * TARGET[2] * TARGET[3])
+
+
+def test_answers_are_cut_at_the_frame() -> None:
+    """py-MDNet bbreg.py: corners at least 0, sides at most what is right of and below the box."""
+    regression = BoxRegression()
+    regression.mean, regression.weight = np.array([-0.1, -0.2, 0, 0]), np.zeros((2, 4))
+    boxes = np.array([[2.0, 3, 40, 30], [610, 460, 50, 40]])
+    found = regression.refine(np.zeros((2, 2)), boxes, (640, 480))
+    assert found[0] == pytest.approx([0, 0, 40, 30])
+    assert found[1] == pytest.approx([605, 452, 30, 20])
+
+
+def test_whitening_divides_by_the_root_of_the_variance_and_a_thousandth() -> None:
+    """hyseob/MDNet utils/train_bbox_regressor.m."""
+    y = np.diag([0.01, 0.02, 0.05, 0.3])
+    white, _ = whiten(np.concatenate([y, -y]))
+    variance = np.array([0.01, 0.02, 0.05, 0.3]) ** 2 / 4
+    assert np.diag(white[:4]) == pytest.approx(np.diag(y) / np.sqrt(variance + 1e-3))
+
+
 def test_both_kinds_agree_with_ridge_by_hand() -> None:
     boxes, rng = boxes_around(50), np.random.default_rng(6)
     features = rng.normal(size=(50, 12)) * 5
