@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli.commands import vbench
 from tests.report.test_html import data_of
+from vbench.store.run_folder import RunFolder
 
 
 @pytest.fixture
@@ -17,6 +18,15 @@ def run(capsys, alone) -> str:
     asked = ["--methods", "hold,kcf", "--limit", 2, "--quiet", "--out", "r"]
     assert vbench(capsys, "run", *asked).code == 0
     return "r"
+
+
+def test_notes_are_of_the_methods_that_are_shown(capsys, run) -> None:
+    manifest = RunFolder(Path(run)).read()
+    for record in manifest.methods.values():
+        record.foreign_cores = 2.0
+    RunFolder(Path(run)).write(manifest)
+    said = vbench(capsys, "report", run, "--methods", "kcf").err
+    assert "times of kcf: other programs" in said and "times of hold" not in said
 
 
 def test_only_the_columns_asked_for_stand_behind_the_names(capsys, run) -> None:

@@ -86,6 +86,13 @@ def test_lines_that_differ_by_parameters_or_policy_alone_are_told_apart() -> Non
     assert len(set(first[:2])) == 2
 
 
+def test_the_base_alone_is_in_the_legend_where_it_is_drawn() -> None:
+    frame = rows()
+    figure = sweep_tradeoff(frame[frame["keyframe-interval"] != "1"], "keyframe-interval", "")
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == ["+dummy", "+kcf", "by the papers' formula"]
+
+
 def test_bands_are_drawn_where_there_are_clips_enough() -> None:
     frame = rows(clips="10/555", map50_pm=0.05)
     assert len(sweep_tradeoff(frame, "keyframe-interval", "").axes[0].collections) == 2

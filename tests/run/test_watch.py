@@ -237,3 +237,15 @@ def test_a_method_that_cannot_be_made_again_is_not_timed_again(tmp_path, monkeyp
     records = folder.read().methods
     assert len(records["hold"].repeats_ms) == 2
     assert records["kcf"].repeats_ms == []
+
+
+def test_many_disturbed_methods_are_one_line() -> None:
+    cores = {"a": 0.6, "b": 1.9, "c": 1.0, "d": 0.7, "e": 0.0}
+    records = {name: MethodRecord(name, name) for name in cores}
+    for name, record in records.items():
+        record.foreign_cores = cores[name]
+    assert timing_notes(Manifest("s", "sot", "d", 1, methods=records)) == [
+        "times of 4 of 5 methods: other programs used 0.6 to 1.9 cores meanwhile"
+    ]
+    del records["a"]
+    assert len(timing_notes(Manifest("s", "sot", "d", 1, methods=records))) == 3

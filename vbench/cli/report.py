@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -133,7 +134,10 @@ def report(
             under = f", {profile}" if profile else ""
             title = f"{manifest.suite} ({folder.path}){under}"
             show_table(tables(), only_columns(found, columns), title, every=columns is not None)
-            notes = carrying_notes(folder, manifest), budget_notes(found), timing_notes(manifest)
+            rows = set(found["method"])
+            kept = {name: record for name, record in manifest.methods.items() if name in rows}
+            about = replace(manifest, methods=kept)
+            notes = carrying_notes(folder, about), budget_notes(found), timing_notes(about)
             for note in chain.from_iterable(notes):
                 console.print(note, style="yellow", markup=False)
             for line in unscored(folder, found):

@@ -42,6 +42,7 @@ def sweep_tradeoff(
     figure, axes = panels(len(bases), (4.6, 3.6))
     named = _named([str(m) for m in shown["swept"]])
     names = list(dict.fromkeys(named.values()))
+    anywhere = False
     for one, base in zip(axes, bases, strict=False):
         own = shown[[base_of(str(m)) == base for m in shown["swept"]]]
         for swept, line in own.groupby("swept", sort=False):
@@ -49,6 +50,7 @@ def sweep_tradeoff(
             _line(one, line, axis, (x, y), COLOURS[index % len(COLOURS)], MARKS[1 + index % 11])
         alone = own[own["method"] == own["method"].map(base_of)]
         if len(alone):
+            anywhere = True
             one.plot(alone[x].iloc[:1], alone[y].iloc[:1], "o", color="black", ms=7, zorder=4)
         costs = own[x].to_numpy(float)
         positive = costs[costs > 0]
@@ -58,7 +60,7 @@ def sweep_tradeoff(
         one.set_title(base, loc="left", fontsize=9)
         one.set_xlabel(AXES.get(x, x))
         one.set_ylabel(AXES.get(y, y))
-    _legend(figure, axes[0], names, x in FORMULAS and FORMULAS[x] in shown)
+    _legend(figure, axes[0], names, anywhere, x in FORMULAS and FORMULAS[x] in shown)
     figure.suptitle(title, x=0.01, ha="left", fontsize=9)
     return figure
 
@@ -95,8 +97,9 @@ def _line(
     )  # fmt: skip
 
 
-def _legend(figure: Any, axes: Any, names: Sequence[str], with_formula: bool) -> None:
-    axes.plot([], [], "o", color="black", ms=6, label="every frame")
+def _legend(figure: Any, axes: Any, names: Sequence[str], alone: bool, with_formula: bool) -> None:
+    if alone:
+        axes.plot([], [], "o", color="black", ms=6, label="every frame")
     for index, name in enumerate(names):
         style = {"color": COLOURS[index % len(COLOURS)], "marker": MARKS[1 + index % 11]}
         axes.plot([], [], "-", ms=4, lw=1.3, label=name, **style)

@@ -10,15 +10,29 @@ from vbench.store.run_folder import Manifest, MethodRecord
 
 # Medians of repeats within this share of each other count as the same.
 STEADY = 0.05
+# Of more methods that other programs disturbed one line is said.
+MOST_NAMED = 3
 
 
 def timing_notes(manifest: Manifest) -> list[str]:
-    """One line for every method whose times are doubtful, and why."""
+    """One line for every method whose times are doubtful, and why; of many disturbed ones one."""
+    busy = {
+        name: record.foreign_cores
+        for name, record in manifest.methods.items()
+        if (record.foreign_cores or 0.0) > TOLERATED_CORES
+    }
+    together = len(busy) > MOST_NAMED
     notes = [
         f"times of {name}: {note}"
         for name, record in manifest.methods.items()
-        for note in _notes(record)
+        for note in [*([] if together else _busy(busy.get(name))), *_notes(record)]
     ]
+    if together:
+        cores = [value for value in busy.values() if value is not None]
+        notes.append(
+            f"times of {len(busy)} of {len(manifest.methods)} methods: other programs used "
+            f"{min(cores):.1f} to {max(cores):.1f} cores meanwhile"
+        )
     devices = sorted({device for record in manifest.methods.values() for device in record.devices})
     if len(devices) > 1:
         notes.append(f"times were taken on {len(devices)} devices; compare only within one of them")
@@ -31,11 +45,12 @@ def joules_per_frame(record: MethodRecord) -> float:
     return float(record.energy["net_joules"]) / frames if frames else math.nan
 
 
+def _busy(cores: float | None) -> list[str]:
+    return [] if cores is None else [f"other programs used {cores:.1f} cores meanwhile"]
+
+
 def _notes(record: MethodRecord) -> list[str]:
     found = []
-    busy = record.foreign_cores or 0.0
-    if busy > TOLERATED_CORES:
-        found.append(f"other programs used {busy:.1f} cores meanwhile")
     if len(record.devices) > 1:
         found.append(f"taken on different devices: {', '.join(record.devices)}")
     if record.untimed:
