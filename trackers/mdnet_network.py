@@ -25,8 +25,6 @@ BACKGROUND, TARGET = 0, 1
 KEPT = 0.5
 # How connected layers are drawn (hyseob/MDNet pretraining/mdnet_prepare_model.m).
 DEVIATION, HIDDEN_BIAS = 0.01, 0.1
-# Layers by which VGG-M is known (vlfeat.org/matconvnet/models/imagenet-vgg-m.mat).
-IMAGENET = {"conv1", "conv2", "conv3", "conv4", "conv5", "fc7", "fc8"}
 # What images are freed of where no file says otherwise.
 GREY = 128.0
 
@@ -196,11 +194,11 @@ def load_matlab(network: MDNetwork, published: MatlabNetwork, source: str) -> No
     """Load the layers of a MATLAB file; fc6, which belongs to its own videos, is left out.
 
     Of VGG-M, trained on ImageNet, only the convolutions that the trunk has are taken, and connected
-    layers stay as drawn: the untrained network of FDN's fig. 9.
+    layers stay as drawn: the untrained network of FDN's fig. 9. It comes whole (MatConvNet's
+    imagenet-vgg-m.mat) or as hyseob/MDNet's models/imagenet-vgg-m-conv1-3.mat.
     """
     state = {}
-    names = {layer.name for layer in published.layers}
-    imagenet = "fc4" not in names and names >= IMAGENET
+    imagenet = not {"fc4", "fc5"} & {layer.name for layer in published.layers}
     for layer in published.layers:
         if layer.name == "fc6":
             continue

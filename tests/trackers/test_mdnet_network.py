@@ -178,7 +178,7 @@ def matlab(state, style):
     return {"net": {"layers": layers, "meta": {"normalization": {"averageImage": mean}}}}
 
 
-def vgg_m(width, convs=5):
+def vgg_m(width, convs=5, connected=True):
     """VGG-M as MatConvNet distributes it, narrower: convolutions, fc6 to fc8, a mean image."""
     rng = np.random.default_rng(3)
     widths = [3, *(round(channels * width) for channels in (96, 256, 512, 512, 512))]
@@ -186,7 +186,8 @@ def vgg_m(width, convs=5):
         f"conv{i + 1}": (kernel, kernel, widths[i], widths[i + 1])
         for i, kernel in enumerate((7, 5, 3, 3, 3)[:convs])
     }
-    shapes |= {"fc6": (6, 6, widths[convs], 8), "fc7": (1, 1, 8, 8), "fc8": (1, 1, 8, 10)}
+    if connected:
+        shapes |= {"fc6": (6, 6, widths[convs], 8), "fc7": (1, 1, 8, 8), "fc8": (1, 1, 8, 10)}
     filters = {k: rng.normal(size=shape).astype(np.float32) for k, shape in shapes.items()}
     cells = np.empty((1, len(shapes)), dtype=object)
     for index, (name, values) in enumerate(filters.items()):
@@ -228,9 +229,10 @@ def test_vgg_m_of_another_width_or_without_a_layer_is_refused(tmp_path) -> None:
     scipy.io.savemat(path, vgg_m(1 / 16)[1])
     with pytest.raises(VBenchError, match=r"conv1\.0\.bias is \(6,\), not \(12,\)"):
         FDN(width=1 / 8, weights=weights_of(path))
-    scipy.io.savemat(path, vgg_m(1 / 16, convs=4)[1])
-    with pytest.raises(VBenchError, match=r"missing fc4"):
-        FDN(width=1 / 16, weights=weights_of(path))
+    scipy.io.savemat(path, vgg_m(1 / 16, convs=3, connected=False)[1])
+    FDN(width=1 / 16, weights=weights_of(path))
+    with pytest.raises(VBenchError, match=r"missing conv4\.0\.bias, conv4\.0\.weight, conv5"):
+        FDN(width=1 / 16, convs=5, weights=weights_of(path))
 
 
 @pytest.mark.parametrize(
