@@ -231,7 +231,9 @@ def test_vgg_m_of_another_width_or_without_a_layer_is_refused(tmp_path) -> None:
         FDN(width=1 / 8, weights=weights_of(path))
     scipy.io.savemat(path, vgg_m(1 / 16, convs=3, connected=False)[1])
     FDN(width=1 / 16, weights=weights_of(path))
-    with pytest.raises(VBenchError, match=r"missing conv4\.0\.bias, conv4\.0\.weight, conv5"):
+    with pytest.raises(
+        VBenchError, match=r"missing trunk\.conv4\.0\.bias, trunk\.conv4\.0\.weight"
+    ):
         FDN(width=1 / 16, convs=5, weights=weights_of(path))
 
 
