@@ -22,6 +22,8 @@ from .vid_xml import read_frame_xml
 TABLES = ("boxes.csv", "boxes.txt", "objects.csv", "objects.txt")
 IMAGE_FOLDERS = ("img", "images", "frames", "img1")
 COLUMNS = "frame class x y w h [track [ignore]]"
+HEADS = ["frame", "class", "x", "y", "w", "h", "track", "ignore"]
+LEAST = 6
 
 
 def folder_of_images(folder: Path) -> Path | None:
@@ -57,7 +59,11 @@ def _from_table(path: Path, index_of: Mapping[int, int]) -> Rows:
     rows = Rows()
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         words = [word for word in re.split(r"[,;\s]+", line.strip()) if word]
-        if not words or words[0].startswith("#") or (number == 1 and words[0] == "frame"):
+        if not words or words[0].startswith("#"):
+            continue
+        if number == 1 and words[0] == "frame":
+            if len(words) < LEAST or words != HEADS[: len(words)]:
+                raise ClipFailed(f"{path.name} has the columns {' '.join(words)}, not {COLUMNS}")
             continue
         try:
             frame, label = int(words[0]), words[1]

@@ -140,6 +140,11 @@ def build(kind: str, name: str, given: Mapping[str, str] | None = None, **contex
     target, found = load(kind, name), entry(kind, name)
     values = {**found.preset, **arguments(kind, name, given or {})}
     wanted = inspect.signature(target).parameters
+    for key in found.preset:
+        if key not in wanted:
+            offered = [k for k in wanted if k not in CONTEXT and k != "self"]
+            where = f"preset of {kind[:-1]} '{name}' ({found.package})"
+            raise UnknownName(f"parameter in the {where}", key, offered)
     values |= {k: v for k, v in context.items() if k in wanted}
     if found.takes is not None:
         values["argument"] = name.partition(":")[2]

@@ -47,6 +47,16 @@ def test_only_the_columns_asked_for_stand_behind_the_names(capsys, run) -> None:
     ]  # fmt: skip
 
 
+def test_a_file_is_no_run(capsys, alone) -> None:
+    Path("file").touch()
+    asked = ["keyframe-interval", "--suite", "synth-sot", "--methods", "kcf+dummy", "--limit", 1]
+    for command in (["report", "file"], ["check", "file"], ["show", "calm", "--run", "file"]):
+        assert "file is not a run" in vbench(capsys, *command).one_line()
+    swept = vbench(capsys, "sweep", *asked, "--out", "file")
+    assert swept.code == 2
+    assert "cannot write file" in swept.err.splitlines()[-1]
+
+
 def test_a_column_that_is_not_there_is_one_line(capsys, run) -> None:
     line = vbench(capsys, "report", run, "--columns", "succes_auc").one_line()
     assert "no column in this run called 'succes_auc'; did you mean 'success_auc'" in line

@@ -155,6 +155,7 @@ def test_a_run_that_was_killed_goes_on(tmp_path) -> None:
         (["--methods", "hold", "--suite", "otb2015"], "--data"),
         (["--methods", "stored:nowhere", "--suite", "synth-vid"], "there is no such file"),
         (["--methods", "stored:.[gmac=-1]", "--suite", "synth-vid"], "give a number from 0"),
+        (["--methods", "hold", "--limit", "1", "--out", "file"], "cannot write file"),
         (["--methods", "blobs", "--suite", "vid:nowhere"], "'nowhere': there is no such file"),
         (["--methods", "hold+dummy@budget:12s"], "most in GMAC, or with ms behind it, = '12s'"),
         (["--methods", "hold+dummy@budget:nanms"], "most in ms = 'nan' must be a number from 0"),
@@ -162,6 +163,7 @@ def test_a_run_that_was_killed_goes_on(tmp_path) -> None:
     ],
 )
 def test_what_a_user_can_mend_is_one_line(capsys, arguments, says) -> None:
+    Path("file").touch()
     assert says in vbench(capsys, "run", *arguments).one_line()
 
 
@@ -317,3 +319,14 @@ def test_answers_that_cannot_be_scored_are_a_problem(capsys, tmp_path) -> None:
         ran = vbench(capsys, *asked, "--out", "run", *quiet)
         assert ran.code == 1
         assert "not scored: stored:still.txt on 1 clip: a detection has class 98" in ran.err
+
+
+def test_a_preset_of_unknown_parameters_is_one_line(capsys, tmp_path) -> None:
+    (tmp_path / "vbench.toml").write_text(
+        '[catalogue.detectors.mine]\ntarget = "vbench.detectors.stored:Stored"\n'
+        'preset = {argument = ".", gmca = 1.0}\n'
+    )
+    asked = ["run", "--suite", "synth-vid", "--methods", "mine", "--limit", 1]
+    line = vbench(capsys, *asked).one_line()
+    assert "no parameter in the preset of detector 'mine' (vbench.toml" in line
+    assert "did you mean 'gmac'?" in line

@@ -215,3 +215,13 @@ def test_nothing_there(tmp_path) -> None:
         opened(tmp_path / "nowhere")
     with pytest.raises(NotReady, match="holds no clips; lay them out as"):
         opened(tmp_path)
+
+
+@pytest.mark.parametrize("head", ["frame,klass,x,y,w,h", "frame,x,y,w,h,class", "frame,class,x"])
+def test_columns_in_another_order_are_no_boxes(tmp_path, head) -> None:
+    images(tmp_path / "yard", 1, start=1)
+    (tmp_path / "yard/boxes.csv").write_text(f"{head}\n1,dog,1,2,3,4\n")
+    with pytest.raises(ClipFailed, match=r"boxes\.csv has the columns .*, not frame class x y w h"):
+        opened(tmp_path)
+    (tmp_path / "yard/boxes.csv").write_text("frame,class,x,y,w,h,track\n1,dog,1,2,3,4,0\n")
+    assert rows(opened(tmp_path).clips[0]) == [(0, 0, [1, 2, 3, 4])]

@@ -265,7 +265,9 @@ class _Progress(AbstractContextManager["Listener"]):
     def __exit__(self, *error: object) -> None:
         if error[0] is None and self.done_methods >= 0:
             self.bar.update(self.task, completed=(self.done_methods + 1) * self.frames)
-        self.bar.stop()
+        # What never began would leave an empty line.
+        if self.bar.live.is_started:
+            self.bar.stop()
 
     def method(self, name: str) -> None:
         self.label(name)

@@ -127,7 +127,7 @@ class RunFolder:
                 raise Corrupt(f"{self.manifest_path} has {has}, not {SCHEMA}; {AGAIN}")
             methods = {k: MethodRecord(**v) for k, v in values.pop("methods").items()}
             return Manifest(**values, methods=methods)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise VBenchError(
                 f"{self.path} is not a run (no manifest.json); name a folder that `vbench run` made"
             ) from None
