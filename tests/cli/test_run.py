@@ -330,3 +330,8 @@ def test_a_preset_of_unknown_parameters_is_one_line(capsys, tmp_path) -> None:
     line = vbench(capsys, *asked).one_line()
     assert "no parameter in the preset of detector 'mine' (vbench.toml" in line
     assert "did you mean 'gmac'?" in line
+
+
+def test_a_clip_that_is_named_twice_runs_once(capsys) -> None:
+    ran = vbench(capsys, "run", "--methods", "hold", "--clips", "calm, calm", "--out", "run")
+    assert "synth-sot, 1/27 clips" in ran.out

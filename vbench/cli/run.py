@@ -210,8 +210,8 @@ def show_notes(console: Any, folder: RunFolder, found: DataFrame) -> None:
 
 
 def named_clips(text: str | None) -> list[str]:
-    """Split the names of `--clips`."""
-    return [name.strip() for name in (text or "").split(",") if name.strip()]
+    """Split the names of `--clips`, each once."""
+    return list(dict.fromkeys(name.strip() for name in (text or "").split(",") if name.strip()))
 
 
 def listening(
