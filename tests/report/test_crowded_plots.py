@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.report.crowd import NAMES, crowded_run
@@ -12,6 +13,7 @@ from vbench.core.vot_run import Code, VotRun
 from vbench.metrics.vot import VotScore, score_vot
 from vbench.metrics.vot_frames import VotTruth
 from vbench.metrics.vot_profiles import vot_rules
+from vbench.report.attributes import attributes
 from vbench.report.canvas import canvas, styles
 from vbench.report.drawing import PLOTS, Wish, draw
 from vbench.report.labels import short
@@ -151,3 +153,19 @@ def test_bases_have_colours_and_of_one_base_its_propagators() -> None:
 def test_a_clip_is_for_plots_of_a_clip(wish) -> None:
     with pytest.raises(VBenchError, match="--clip is for --plot timeline, jitter, updates"):
         draw(replace(wish, clip="clip000"), "success")
+
+
+def test_points_of_a_single_attribute_lie_within_the_axes() -> None:
+    names = ["a", "b", "c", "d", "e"]
+    values = pd.DataFrame(
+        {
+            "attribute": "SV",
+            "method": names,
+            "clips": "2/2",
+            "success_auc": [0.1, 0.2, 0.3, 0.4, 0.5],
+        }
+    )
+    axes = attributes(values, "").axes[0]
+    low, high = axes.get_ylim()
+    heights = [line.get_ydata()[0] for line in axes.lines]
+    assert low + 0.1 < min(heights) and max(heights) < high - 0.1

@@ -112,3 +112,13 @@ def test_the_command_draws_given_profiles(tmp_path, monkeypatch, capsys) -> None
     assert table.loc[["a", "b"], "fps"].tolist() == [50.0, 50.0]
     assert (tmp_path / "r/plots/speed-accuracy.svg").stat().st_size > 5000
     assert "projected onto a" in done.out and "projected onto b" in done.out
+
+
+def test_many_points_get_a_larger_panel() -> None:
+    """Nine long names have no room where two have it."""
+    sizes = []
+    for count in (2, 9):
+        manifest, summary = made("uav123", "sot", [f"m{i}" for i in range(count)], "success_auc")
+        figure = speed_accuracy(speed_table(summary, manifest, projected, []), "t")
+        sizes.append(figure.get_size_inches().prod())
+    assert sizes[1] > 2 * sizes[0]
