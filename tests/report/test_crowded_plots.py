@@ -16,7 +16,7 @@ from vbench.metrics.vot_profiles import vot_rules
 from vbench.report.attributes import attributes
 from vbench.report.canvas import canvas, styles
 from vbench.report.drawing import PLOTS, Wish, draw
-from vbench.report.labels import short
+from vbench.report.labels import short, shortened
 from vbench.report.tables import summary
 from vbench.report.updates import updates
 from vbench.report.vot_plots import accuracy_robustness, expected_overlap
@@ -135,6 +135,18 @@ def test_a_name_keeps_its_end() -> None:
         "stored:detections.json@fixed:5"
     )
     assert len({short(name) for name in NAMES}) == len(NAMES)
+
+
+def test_names_that_would_look_alike_keep_where_they_differ() -> None:
+    long = [f"nanodet[score=0.01,most=1000]+patchnet[floor=0.{n}]@fixed:5" for n in (3, 4)]
+    assert len(set(map(short, long))) == 1
+    assert shortened([*long, NAMES[3]]) == [
+        "nanodet[score=…floor=0.3]@fixed:5", "nanodet[score=…floor=0.4]@fixed:5", short(NAMES[3]),
+    ]  # fmt: skip
+    for most in (12, 20, 44):
+        found = shortened(long, most)
+        assert len(set(found)) == 2 and max(map(len, found)) <= most
+    assert shortened(NAMES) == [short(name) for name in NAMES]
 
 
 def test_bases_have_colours_and_of_one_base_its_propagators() -> None:

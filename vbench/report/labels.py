@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from os.path import commonprefix
 from typing import Any
 
 import numpy as np
@@ -55,11 +56,11 @@ def place_labels(
     frame = axes.get_window_extent(renderer)
     border = np.array([frame.x0, frame.y0, frame.x1 + spill * frame.width, frame.y1])
     placed = []
-    front = set(first)
+    front, names = set(first), shortened(texts)
     order = np.lexsort((points[:, 0], -points[:, 1])).tolist()
     for index in [*first, *(i for i in order if i not in front)]:
         note = axes.annotate(
-            short(texts[index]), (x[index], y[index]), fontsize=size, color="0.1", zorder=4,
+            names[index], (x[index], y[index]), fontsize=size, color="0.1", zorder=4,
             textcoords="offset points", xytext=(0, 0), annotation_clip=False,
             path_effects=[withStroke(linewidth=2.5, foreground="white")],
         )  # fmt: skip
@@ -90,6 +91,26 @@ def place_labels(
             )  # fmt: skip
         placed.append(note)
     return placed
+
+
+def shortened(texts: Sequence[str], most: int = LONG) -> list[str]:
+    """Cut names as `short` does; of those that would look alike the place where they differ stays.
+
+    `texts` are different from each other.
+    """
+    found = [short(text, most) for text in texts]
+    groups = [[o for o, f in zip(texts, found, strict=True) if f == name] for name in found]
+    return [
+        name if len(group) == 1 else _where_they_differ(text, group, most)
+        for text, name, group in zip(texts, found, groups, strict=True)
+    ]
+
+
+def _where_they_differ(text: str, group: Sequence[str], most: int) -> str:
+    head = most // 3
+    same = len(commonprefix(group))  # noqa: RUF071  (letters are meant)
+    start = max(head, same - most // 5)
+    return f"{text[:head]}…{text[start:][: most - head - 1]}"
 
 
 def short(text: str, most: int = LONG) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from vbench.core.errors import VBenchError
 from vbench.core.trace import Kind, Trace
 from vbench.report.canvas import LETTER_INCHES, canvas, plain_ticks
-from vbench.report.labels import short
+from vbench.report.labels import shortened
 from vbench.report.tradeoff import MANY
 
 
@@ -45,7 +45,7 @@ def latencies(traces: Mapping[str, Sequence[Trace]], title: str) -> Any:
         raise VBenchError("nothing was timed; run again without --no-timing")
     methods = list(dict.fromkeys(method for method, _, _ in rows))[::-1]
     each = ROW_INCHES[0] if len(methods) <= MANY else ROW_INCHES[1]
-    names = [short(method) for method in methods]
+    names = shortened(methods)
     wide = 6.0 + LETTER_INCHES * max(map(len, names))
     figure, axes = canvas((wide, 1.4 + each * len(methods)))
     thick = 72 * each * SHIFT * 0.75

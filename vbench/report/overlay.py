@@ -11,7 +11,7 @@ from vbench.core.boxes import Boxes, Image
 from vbench.core.errors import VBenchError
 from vbench.core.trace import Kind, Trace
 from vbench.report.canvas import COLOURS
-from vbench.report.labels import short
+from vbench.report.labels import shortened
 from vbench.store.traces import StoredTruth
 
 FrameAt = Callable[[int], Image]
@@ -45,9 +45,10 @@ def drawn(
         _boxes(canvas, answered(trace, index), scale, _rgb(HUES[row % len(HUES)]), 2)
     _boxes(canvas, truth_boxes(truth, index), scale, WHITE, 1)
     words = [(f"frame {index}; white: ground truth", WHITE)]
-    for row, (method, trace) in enumerate(traces.items()):
-        kind = WORDS[Kind(trace.kind[index])]
-        name = short(method, max(12, (size[0] - 8) // LETTER_PX - len(kind) - 2))
+    kinds = [WORDS[Kind(trace.kind[index])] for trace in traces.values()]
+    letters = (size[0] - 8) // LETTER_PX - max(map(len, WORDS.values())) - 2
+    names = shortened(list(traces), max(12, letters))
+    for row, (name, kind) in enumerate(zip(names, kinds, strict=True)):
         words.append((f"{name}: {kind}", _rgb(HUES[row % len(HUES)])))
     return np.concatenate([canvas, _caption(size[0], words)])
 
