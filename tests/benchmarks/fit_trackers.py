@@ -12,8 +12,8 @@ leaves at most SHARE of the iterations there. FRESH are test clips of seeds 1 an
 looked at; they are run once, with every seed of SEEDS, whose mean stands for a clip. Stopping saves
 half if the lower end of the 95 % interval of the ratio of iterations is 2 or more. It is free if
 that of the difference of success, paired over clips, includes 0 or begins above -TOLERATED. The
-median was struck from QUANTILES to save time while FRESH ran without stops, unseen; on TRIED already
-the 0.75-quantile leaves 43 %.
+median was struck from QUANTILES to save time while FRESH ran without stops, unseen; on TRIED the
+0.75-quantile already leaves 43 %.
 
 Run: python -m tests.benchmarks.fit_trackers [--only NAME]
 """
