@@ -50,6 +50,7 @@ MATLAB = Recipe(
     grows=1.1,
     widest=1.5,
     whitened=True,
+    counted_from=1,
 )
 
 

@@ -8,12 +8,12 @@ follow if the 95 % interval of its success over that of `hold`, paired over all 
 FDN's updates that stop, written down before they were run on FRESH. Steps and rates were settled on
 clips of the training split, of seed 50, which no network was fitted on. `stop` is read on those of
 seed 5, TRIED: the first of the QUANTILES of the losses at which updates of ten iterations end that
-leaves at most SHARE of the iterations there. FRESH are test clips of seeds 1 and 2 that nobody had
+leaves at most SHARE of the iterations there. FRESH are test clips of seeds 3 and 4 that nobody had
 looked at; they are run once, with every seed of SEEDS, whose mean stands for a clip. Stopping saves
 half if the lower end of the 95 % interval of the ratio of iterations is 2 or more. It is free if
-that of the difference of success, paired over clips, includes 0 or begins above -TOLERATED. The
-median was struck from QUANTILES to save time while FRESH ran without stops, unseen; on TRIED the
-0.75-quantile already leaves 43 %.
+that of the difference of success, paired over clips, includes 0 or begins above -TOLERATED. This is
+the second attempt: the first, EARLIER, asked for a SHARE of 0.4 on clips of seeds 1 and 2, and
+counted the frames to every tenth from the second one instead of the first, as the release does.
 
 Run: python -m tests.benchmarks.fit_trackers [--only NAME]
 """
@@ -48,8 +48,14 @@ ROOT = Path(__file__).parents[2]
 FOLDER, PAGE = ROOT / "build" / "fits", ROOT / "docs" / "fits.md"
 PICTURE = ROOT / "docs" / "fits.svg"
 SEED = 0
-QUANTILES, SHARE, TOLERATED = (0.75, 0.9), 0.4, 0.02
-TRIED, FRESH, SEEDS = "synth-sot:train[seeds=6]", "synth-sot[seeds=3]", (0, 1)
+QUANTILES, SHARE, TOLERATED = (0.5, 0.75, 0.9), 0.45, 0.02
+TRIED, FRESH, SEEDS = "synth-sot:train[seeds=6]", "synth-sot[seeds=5]", (0, 1)
+# The first attempt on fresh clips.
+EARLIER = (
+    "This is the second attempt on fresh clips. The first, with a stop at 0.12 on 54 clips of",
+    "seeds 1 and 2, made 15230 iterations 4791, 3.18 times fewer [2.66, 3.74], and changed success",
+    "by -0.014 [-0.025, -0.005]: it saved more than half, and cost something.",
+)
 # Why FDN is fitted as it is; measured once.
 UNFINISHED = (
     "An earlier fit of 150 steps, its loss still at chance, at the published rates, lost 0.024",
@@ -206,7 +212,7 @@ class OnFresh:
         """Run FDN, once with every seed."""
         iterations, success = [], []
         for seed in SEEDS:
-            bench = Bench(FRESH, f"fresh-{seed}", "-[12]", seed)
+            bench = Bench(FRESH, f"fresh-{seed}", "-[34]", seed)
             row = bench.run(FDN.format(stop), "", weights)
             iterations.append(bench.iterations(row.method))
             success.append(row.scores.scored.columns["success_auc"])
@@ -237,6 +243,8 @@ def stop_told(stop: str, weights: str) -> list[str]:
         "comparison, another seed of the tracker without stops changes success by",
         f"{spelled(seeds.interval, True)}, that of a clip by",
         f"{np.abs(fixed.success[1] - fixed.success[0]).mean():.3f} on average.",
+        "",
+        *EARLIER,
         "",
         *UNFINISHED,
     ]
