@@ -91,7 +91,7 @@ def _note(
     if task == "vid" and floor < FLOOR and all(s.strong < s.base for s in spent):
         kept = tuple((k, v) for k, v in propagator.parameters if k != "floor")
         fewer = Part(propagator.name, (*kept, ("floor", f"{FLOOR:g}")))
-        instead = f"carry fewer: +{fewer}"
+        instead = f"carry fewer, at some cost in mAP: +{fewer}"
     return (
         f"{carrier}: carrying {what} takes {inter} a frame, {method.base} itself {base}, so it "
         f"spends more than it saves; {instead}"
