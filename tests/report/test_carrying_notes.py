@@ -52,7 +52,8 @@ def test_weak_detections_that_cost_more_than_the_detector_are_named_with_a_floor
     methods = ["nanodet+patchnet[scales=3]@fixed:4", "nanodet+patchnet[scales=3]@fixed:2"]
     assert noted(tmp_path, methods, trace(5, 20), prices(0.1e9)) == [
         "nanodet+patchnet[scales=3]: carrying 10 objects takes 1 GMAC a frame, nanodet itself 0.36 "
-        "GMAC, so it spends more than it saves; carry fewer, at some cost in mAP: +patchnet[scales=3,floor=0.3]"
+        "GMAC, so it spends more than it saves; carry fewer, at some cost in mAP: "
+        "+patchnet[scales=3,floor=0.3]"
     ]
 
 
