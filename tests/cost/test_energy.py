@@ -163,6 +163,17 @@ def test_other_programs_load_is_told_from_ones_own(tmp_path, others, note):
     assert note in load.note() and bool(load.note()) == bool(note)
 
 
+@pytest.mark.parametrize(("ticks", "busy"), [(0, False), (6, False), (7, True)])
+def test_a_few_ticks_in_a_short_time_are_nobodys(tmp_path, ticks, busy) -> None:
+    """Three of each core at most: what charges them is sampled."""
+    tick = 1 / os.sysconf("SC_CLK_TCK")
+    tree(tmp_path, {"proc/stat": stat(100, 100)})
+    own = iter([5.0, 5.0])
+    watch = LoadWatch(tmp_path, now=FakeClock(0.04).now, own_seconds=lambda: next(own))
+    tree(tmp_path, {"proc/stat": stat(100 + (ticks + 0.5) * tick, 100)})
+    assert watch.stop().is_busy == busy
+
+
 def test_a_system_that_does_not_tell_is_not_called_busy(tmp_path):
     load = LoadWatch(tmp_path).stop()
     assert np.isnan(load.foreign_cores)

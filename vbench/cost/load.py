@@ -11,6 +11,8 @@ from pathlib import Path
 NAN = float("nan")
 # Others using more than this many cores make a timing doubtful.
 TOLERATED_CORES = 0.15
+# The kernel charges whole ticks to whatever runs as they pass: so many a core may be wrong.
+TICKS_A_CORE = 3
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 
 
@@ -58,8 +60,9 @@ class LoadWatch:
         busy, cores = self._busy_seconds()
         seconds = max(self.now() - began, 1e-9)
         own = (self.own_seconds() - own_before) / seconds
-        # The kernel counts in ticks, so a little less than one's own time may show.
         foreign = max(0.0, (busy - busy_before) / seconds - own)
+        if foreign * seconds <= TICKS_A_CORE * cores / TICKS_PER_SECOND:
+            foreign = 0.0
         return Load(own, foreign if busy == busy else NAN, cores, seconds)
 
     def _busy_seconds(self) -> tuple[float, int]:
