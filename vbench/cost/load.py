@@ -61,7 +61,7 @@ class LoadWatch:
         seconds = max(self.now() - began, 1e-9)
         own = (self.own_seconds() - own_before) / seconds
         foreign = max(0.0, (busy - busy_before) / seconds - own)
-        if foreign * seconds <= TICKS_A_CORE * cores / TICKS_PER_SECOND:
+        if round(foreign * seconds * TICKS_PER_SECOND, 3) <= TICKS_A_CORE * cores:
             foreign = 0.0
         return Load(own, foreign if busy == busy else NAN, cores, seconds)
 

@@ -2,61 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from vbench.core.boxes import Boxes, Floats, Ints
+from vbench.core.boxes import Boxes, Floats, Image, Ints
 from vbench.core.clip import Clip
 from vbench.core.roles import Joining
 
 Now = Callable[[], float]
 # They are measured on so many keyframes, and on so many frames after each.
-KEYFRAMES, FRAMES = 5, 6
-# Objects and seconds of a call.
-Timed = tuple[int, float]
+KEYFRAMES, FRAMES = 8, 5
+# A keyframe, and the frame to which its objects are carried; the keyframe itself: their anchoring.
+Step = tuple[int, int]
+# Right after a keyframe the caches hold what the detector left there; from here on they do not.
+FAR = 2
 
 
 class Knots(NamedTuple):
-    """Median seconds (k,) of calls by their number of objects (k,), which rises."""
+    """Medians (k,) of values by their number of objects (k,), which rises."""
 
     objects: Floats
-    seconds: Floats
+    medians: Floats
 
     @classmethod
-    def of(cls, calls: Sequence[Timed]) -> Knots:
-        """Those of calls (objects, seconds); nothing takes any time where there are none."""
-        objects, seconds = np.array(calls or [(0, 0.0)], np.float64).T
+    def of(cls, values: Sequence[tuple[int, float]]) -> Knots:
+        """Those of (objects, value), of one at least."""
+        objects, found = np.array(values, np.float64).T
         counts = np.unique(objects)
-        middle = np.array([np.median(seconds[objects == count]) for count in counts])
+        middle = np.array([np.median(found[objects == count]) for count in counts])
         return cls(counts, middle)
 
     def at(self, objects: int) -> float:
-        """Seconds between the knots, on straight lines."""
-        return float(np.interp(objects, self.objects, self.seconds))
+        """The value between the knots, on straight lines."""
+        return float(np.interp(objects, self.objects, self.medians))
+
+
+# Factors where nothing tells of any.
+EVEN = Knots(np.zeros(1), np.ones(1))
 
 
 class Alone(NamedTuple):
-    """What anchoring and propagating take by the number of objects, one keyframe's at a time."""
+    """Seconds of steps that were made for one keyframe's objects alone, and how many these were."""
 
-    anchor: Knots
-    propagate: Knots
+    seconds: dict[Step, float]
+    objects: dict[Step, int]
+
+    def factors(self, shares: Mapping[Step, float]) -> tuple[Knots, Knots, Knots]:
+        """What steps took alone over their `shares` of common calls, by the number of objects.
+
+        That of anchoring, of the frame after a keyframe, and of all frames further away.
+        """
+        near, far = self._factors(shares, 1), self._factors(shares, FAR)
+        return self._factors(shares, 0) or EVEN, near or far or EVEN, far or near or EVEN
+
+    def _factors(self, shares: Mapping[Step, float], distance: int) -> Knots | None:
+        steps = [step for step in self.seconds if min(step[1] - step[0], FAR) == distance]
+        pairs = [(self.objects[step], self.seconds[step], shares.get(step, 0.0)) for step in steps]
+        found = [(n, own / share) for n, own, share in pairs if share > 0]
+        return Knots.of(found) if found else None
 
 
-def alone(propagator: Joining, now: Now, clip: Clip, boxes: Sequence[Boxes], keys: Ints) -> Alone:
-    """Measure some of the keyframes `keys`, from that with the fewest `boxes` to the most."""
+def alone(
+    propagator: Joining,
+    now: Now,
+    clip: Clip,
+    boxes: Sequence[Boxes],
+    keys: Ints,
+    detect: Callable[[Image], object] | None = None,
+) -> Alone:
+    """Make some steps of the keyframes `keys` alone, from that with the fewest `boxes` to the most.
+
+    They are made again in common calls: what differs between the two is that they are common.
+    `detect` runs the detector before, as when the method runs for real.
+    """
     counts = np.array([len(boxes[key]) for key in keys])
     order = keys[np.argsort(counts, kind="stable")]
     order = order[order + 1 < len(clip)]
     places = np.linspace(0, len(order) - 1, min(KEYFRAMES, len(order))).round().astype(int)
-    anchored: list[Timed] = []
-    moved: list[Timed] = []
+    found = Alone({}, {})
     for key in order[places].tolist():
         first, n = clip.frames[key], len(boxes[key])
+        if detect is not None:
+            detect(first)
         before = now()
         propagator.join(first, boxes[key])
-        anchored.append((n, now() - before))
+        found.seconds[key, key], found.objects[key, key] = now() - before, n
         for index in range(key + 1, min(key + 1 + FRAMES, len(clip))):
             # Decoded between the calls, as when it runs for real.
             frame = clip.frames[index]
@@ -64,29 +96,19 @@ def alone(propagator: Joining, now: Now, clip: Clip, boxes: Sequence[Boxes], key
                 break
             before = now()
             propagator.propagate(frame)  # type: ignore[attr-defined]
-            moved.append((n, now() - before))
+            found.seconds[key, index], found.objects[key, index] = now() - before, n
         propagator.keep(np.zeros(n, np.bool_))
-    return Alone(Knots.of(anchored), Knots.of(moved))
+    return found
 
 
-def paces(calls: Sequence[Timed]) -> list[float]:
-    """How much slower than others of its size each call was: 1.2 for a fifth."""
-    start, slope = line_through(calls)
-    usual = [start + slope * objects for objects, _ in calls]
-    return [
-        seconds / expected if expected > 0 else 1.0
-        for (_, seconds), expected in zip(calls, usual, strict=True)
-    ]
-
-
-def line_through(calls: Sequence[Timed]) -> tuple[float, float]:
+def line_through(calls: Sequence[tuple[int, float]]) -> tuple[float, float]:
     """Seconds of a call and of an object in it, by a line through the medians by objects.
 
-    Neither is negative; (0, 0) where nothing was timed.
+    Neither is negative; (1, 0), equal shares, where nothing was timed.
     """
-    counts, middle = Knots.of(calls)
-    if not np.isfinite(middle).all():
-        return 0.0, 0.0
+    counts, middle = Knots.of(calls or [(0, 0.0)])
+    if not middle.any() or not np.isfinite(middle).all():
+        return 1.0, 0.0
     if len(counts) > 1:
         sizes = [sum(objects == count for objects, _ in calls) for count in counts]
         slope, start = np.polyfit(counts, middle, 1, w=np.sqrt(sizes))

@@ -7,7 +7,7 @@ call a frame; policies are answered from it without a look at the frames.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -18,10 +18,10 @@ import numpy as np
 from vbench.core.boxes import Boxes, Image, Ints
 from vbench.core.clip import Clip
 from vbench.core.policy import Decay, Fixed, Policy
-from vbench.core.roles import Blind, Joining, Propagated, TrackPost
+from vbench.core.roles import Blind, Joining, Placed, Propagated, TrackPost
 from vbench.core.trace import Trace
-from vbench.run.alone_times import Alone, Now, alone, paces
-from vbench.run.replay import Carried, Recalling
+from vbench.run.alone_times import FAR, Alone, Now, Step, alone, line_through
+from vbench.run.replay import Carried, Recalling, Replay
 from vbench.run.stepper import DetectorStepper
 from vbench.run.threads import spare_threads
 
@@ -69,7 +69,7 @@ def answered_unseen(
         last = last_frames([own, *filter(_scheduled, policies)], len(clip))
         kept = record.scores >= stepper.floor
         boxes = [record.boxes[rows][kept[rows]] for rows in record.frame_slices()]
-        if not carry_together(recalling, inner, clip, boxes, last):
+        if not carry_together(recalling, inner, clip, boxes, last, _detecting(stepper)):
             return clip
     return _without_pixels(clip)
 
@@ -84,19 +84,31 @@ def last_frames(policies: Sequence[Policy], frames: int) -> Ints:
     return last
 
 
+def _detecting(stepper: DetectorStepper) -> Callable[[Image], object] | None:
+    """What runs the detector that is replayed; nothing where it answers from files."""
+    detector = stepper.detector.detector if isinstance(stepper.detector, Replay) else None
+    return None if detector is None or isinstance(detector, Placed) else detector.detect
+
+
 def carry_together(
-    recalling: Recalling, propagator: Joining, clip: Clip, boxes: Sequence[Boxes], last: Ints
+    recalling: Recalling,
+    propagator: Joining,
+    clip: Clip,
+    boxes: Sequence[Boxes],
+    last: Ints,
+    detect: Callable[[Image], object] | None = None,
 ) -> bool:
     """Carry the `boxes` (n, 4) of each keyframe as far as `last` says; keep where they went.
 
-    False where that would be more than may be kept, or where the frames differ in size.
+    `detect` runs the detector, as it would run for real where times are measured. False where that
+    would be more than may be kept, or where the frames differ in size.
     """
     carried = recalling.carried
     wanted = int((last - np.arange(len(last)))[last >= 0].sum())
     if len(carried.answers) + wanted > carried.limit:
         return False
     keys = np.flatnonzero(last >= 0)
-    times = alone(propagator, recalling.now, clip, boxes, keys)
+    single = alone(propagator, recalling.now, clip, boxes, keys, detect)
     crew = [_Together(each, recalling.now) for each in _crew(propagator, carried.workers)]
     with ThreadPoolExecutor(len(crew)) as pool:
         frame = clip.frames[0]
@@ -114,9 +126,29 @@ def carry_together(
                 step.result()
             frame = following
     carried.even.add(clip.name)
-    for each in crew:
-        each.keep_answers(carried, clip.name, times)
+    _keep(carried, clip.name, crew, single)
     return True
+
+
+def _keep(carried: Carried, clip: str, crew: Sequence[_Together], single: Alone) -> None:
+    """Keep the answer of every way on every frame, and what it would have taken alone.
+
+    That is its share of its call's time, by a line through all calls, times what steps that were
+    made alone as well took there over their shares.
+    """
+    calls = [call for each in crew for call in each.calls]
+    line = line_through([(call.objects, call.seconds) for call in calls])
+    shares = {step: seconds for call in calls for step, seconds in call.shares(*line)}
+    anchored = {(way.key, way.key): (way, s) for each in crew for way, s in each.anchored}
+    shares |= {step: seconds for step, (_, seconds) in anchored.items()}
+    anchoring, near, far = single.factors(shares)
+    for call in calls:
+        for way, found in call.parts():
+            factors = far if call.frame - way.key >= FAR else near
+            seconds = shares[way.key, call.frame] * factors.at(way.objects)
+            carried.answers[clip, way.key, call.frame] = found, seconds
+    for way, seconds in anchored.values():
+        carried.anchors[clip, way.key] = seconds * anchoring.at(way.objects)
 
 
 def _crew(propagator: Joining, workers: int | None) -> list[Joining]:
@@ -148,6 +180,25 @@ class _Call(NamedTuple):
     found: Propagated
     seconds: float
 
+    @property
+    def objects(self) -> int:
+        """How many were carried."""
+        return len(self.found.boxes)
+
+    def shares(self, start: float, slope: float) -> Iterator[tuple[Step, float]]:
+        """Each way's share of the seconds, where n objects take `start` + `slope` n."""
+        whole = start + slope * self.objects
+        for way in self.ways:
+            part = start + slope * way.objects
+            yield (way.key, self.frame), self.seconds * (part / whole if whole > 0 else 1.0)
+
+    def parts(self) -> Iterator[tuple[_Way, Propagated]]:
+        """Each way with its objects' answer."""
+        end = 0
+        for way in self.ways:
+            rows = slice(end, end := end + way.objects)
+            yield way, Propagated(self.found.boxes[rows], self.found.belief[rows])
+
 
 class _Together:
     """The ways that are open at a frame, of all or of some keyframes."""
@@ -176,24 +227,6 @@ class _Together:
             self.anchored.append((way, self.now() - before))
             self.ways = (*self.ways, way)
         self._close(index)
-
-    def keep_answers(self, carried: Carried, clip: str, times: Alone) -> None:
-        """Keep the answer of every way on every frame.
-
-        Its seconds are what it takes alone, as much more or less as its call took than others of
-        its size.
-        """
-        anchored = [(way.objects, seconds) for way, seconds in self.anchored]
-        for (way, _), pace in zip(self.anchored, paces(anchored), strict=True):
-            carried.anchors[clip, way.key] = pace * times.anchor.at(way.objects)
-        called = [(len(call.found.boxes), call.seconds) for call in self.calls]
-        for call, pace in zip(self.calls, paces(called), strict=True):
-            end = 0
-            for way in call.ways:
-                rows = slice(end, end := end + way.objects)
-                found = Propagated(call.found.boxes[rows], call.found.belief[rows])
-                seconds = pace * times.propagate.at(way.objects)
-                carried.answers[clip, way.key, call.frame] = found, seconds
 
     def _close(self, index: int) -> None:
         ending = [way.last <= index for way in self.ways]
