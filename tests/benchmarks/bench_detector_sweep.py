@@ -92,25 +92,24 @@ def limit(suite: Suite, text: str, finder: WeightsFinder) -> str:
 
 
 def agreement(suite: Suite, text: str, finder: WeightsFinder) -> str:
-    """Median time of a frame as composed by a sweep over that of running it for real, by k."""
-    base, *others = keyframe_interval([text], (1, 2, 5, 10)).methods
+    """Median time of an inter-frame as a sweep composes it over that of running it, by k."""
+    every = keyframe_interval([text], INTERVALS).methods
+    some = [every[0], *keyframe_interval([text], (2, 5, 10)).methods[1:]]
     found = {}
-    for reuse in (False, True):
+    for reuse, methods in ((False, some), (True, every)):
         with tempfile.TemporaryDirectory() as folder:
             where = RunFolder(Path(folder))
-            order = Order(suite, [plan(name) for name in (base, *others)], reuse=reuse)
+            order = Order(suite, [plan(name) for name in methods], reuse=reuse)
             run(order, where, lambda _, name: finder.weights_for(name))
             records = where.read().methods
-            traces = [where.trace(records[name], suite.clips[0].name) for name in others]
+            traces = [where.trace(records[name], suite.clips[0].name) for name in some[1:]]
             found[reuse] = [_typical(trace) for trace in traces if trace is not None]
-    ratios = zip(others, found[True], found[False], strict=True)
+    ratios = zip(some[1:], found[True], found[False], strict=True)
     return ", ".join(f"k = {plan(n).policy.interval_max}: {c / m:.2f}" for n, c, m in ratios)
 
 
 def _typical(trace: Trace) -> float:
-    """Seconds of a frame by the medians of keyframes and inter-frames, in their numbers."""
-    kinds = [trace.kind == kind for kind in (Kind.KEY, Kind.INTER)]
-    return float(sum(np.median(trace.seconds[kind]) * kind.mean() for kind in kinds if kind.any()))
+    return float(np.median(trace.seconds[trace.kind == Kind.INTER]))
 
 
 def cases() -> Iterator[tuple[Suite, str]]:
