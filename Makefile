@@ -41,7 +41,7 @@ check: setup
 	$(BIN)/vbench check results/gate-vid --strict --cost-tolerance 2%
 
 bench: setup
-	@set -e; for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file; done
+	@set -e; for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python -m tests.benchmarks.$$(basename $$file .py); done
 
 fit: setup
 	$(BIN)/python -m tests.benchmarks.fit_trackers

@@ -1,6 +1,6 @@
 """Size and speed of the HTML page of 100 clips x 30 methods, of trackers and of detectors.
 
-python tests/benchmarks/bench_page.py
+python -m tests.benchmarks.bench_page
 
 Clips are as long as OTB's and as ImageNet VID's are in the mean, boxes are noise and pictures blots
 of random colour, which neither base64 nor JPEG can shorten; a page of a real run is smaller.

@@ -1,6 +1,6 @@
 """A, R and EAO of VOT2018: against a pixel-by-pixel raster and against plain curves, in one run.
 
-Run: VBENCH_TEST_DATA=DIR python tests/benchmarks/bench_vot.py [REPEATS]. numpy alone; the raster
+Run: VBENCH_TEST_DATA=DIR python -m tests.benchmarks.bench_vot [REPEATS]. numpy alone; the raster
 counts the same pixels as region.c, which takes 13.5 us a pair in pysot's extension on the machine
 where pysot-toolkit needs 5.8 s for 6 trackers (A and R 1.9 s, EAO 3.9 s).
 """
