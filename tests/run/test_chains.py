@@ -15,7 +15,7 @@ from vbench.core.roles import Joining, Placed, Propagated
 from vbench.core.trace import Kind
 from vbench.cost.stopwatch import FakeClock
 from vbench.run.alone_times import FRAMES, KEYFRAMES
-from vbench.run.chains import Unseen, answered_unseen, carry_together, last_frames
+from vbench.run.chains import Unseen, UpTo, answered_unseen, carry_together, last_frames
 from vbench.run.loop import run_clip
 from vbench.run.replay import Carried, Recalling, replaying, with_seconds_of
 from vbench.run.stepper import DetectorStepper
@@ -117,6 +117,17 @@ def test_every_frame_is_shown_once_however_many_policies_there_are() -> None:
     keys = {t for k in (2, 3, 4, 12) for t in range(0, N, k)}
     alone = len(shown) - (N - 1) - len(keys)
     assert 0 < alone <= KEYFRAMES * (1 + FRAMES)
+
+
+def test_progress_counts_every_frame_once_while_objects_are_carried() -> None:
+    clock, record, carried, ticks = FakeClock(0), recorded(), Carried(workers=1), []
+    stepper = DetectorStepper(Slow(clock), Drifter(clock))
+    stepper = replaying(stepper, record, carried, clock.now)
+    tick = UpTo(lambda: ticks.append(clock.seconds), N)
+    of = answered_unseen([Fixed(4)], Fixed(4), stepper, clip(N), record, carried, tick)
+    assert len(ticks) == N and ticks == sorted(ticks) and ticks[-1] > ticks[0]
+    run_clip(stepper, Fixed(4), of, clock.now, each_frame=tick)
+    assert len(ticks) == N
 
 
 def test_how_far_objects_are_carried() -> None:

@@ -41,6 +41,19 @@ class Unseen:
         return black
 
 
+class UpTo:
+    """Calls `tick` the first `most` times that it is called itself."""
+
+    def __init__(self, tick: Callable[[], None] | None, most: int) -> None:
+        self.tick, self.left = tick, most
+
+    def __call__(self) -> None:
+        """Count down."""
+        if self.tick is not None and self.left > 0:
+            self.left -= 1
+            self.tick()
+
+
 def answered_unseen(
     policies: Sequence[Policy],
     own: Policy,
@@ -48,6 +61,7 @@ def answered_unseen(
     clip: Clip,
     record: Trace,
     carried: Carried,
+    each_frame: Callable[[], None] | None = None,
 ) -> Clip:
     """Return the clip without its pixels, once all that `own` asks of a propagator is known.
 
@@ -69,7 +83,7 @@ def answered_unseen(
         last = last_frames([own, *filter(_scheduled, policies)], len(clip))
         kept = record.scores >= stepper.floor
         boxes = [record.boxes[rows][kept[rows]] for rows in record.frame_slices()]
-        if not carry_together(recalling, inner, clip, boxes, last, _detecting(stepper)):
+        if not carry_together(recalling, inner, clip, boxes, last, _detecting(stepper), each_frame):
             return clip
     return _without_pixels(clip)
 
@@ -97,6 +111,7 @@ def carry_together(
     boxes: Sequence[Boxes],
     last: Ints,
     detect: Callable[[Image], object] | None = None,
+    each_frame: Callable[[], None] | None = None,
 ) -> bool:
     """Carry the `boxes` (n, 4) of each keyframe as far as `last` says; keep where they went.
 
@@ -124,6 +139,8 @@ def carry_together(
             following = clip.frames[index + 1] if index + 1 < len(clip) else frame
             for step in steps:
                 step.result()
+            if each_frame is not None:
+                each_frame()
             frame = following
     carried.even.add(clip.name)
     _keep(carried, clip.name, crew, single)
