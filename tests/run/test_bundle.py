@@ -4,6 +4,8 @@ import ast
 import json
 import subprocess
 import sys
+import warnings
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,9 +16,10 @@ from vbench.core.method import parse_method
 from vbench.core.policy import Every
 from vbench.core.roles import Work
 from vbench.cost.device_profile import read_profile
-from vbench.run.bundle import graph_program, runner_source, write_bundle
+from vbench.run.bundle import graph_program, packed_tensors, runner_source, write_bundle
 from vbench.run.compose import Composed
 from vbench.run.device_operators import OLDER, Program
+from vbench.run.device_runner import tensors_of
 from vbench.run.stepper import TrackerStepper
 
 
@@ -123,6 +126,27 @@ def test_operators_one_by_one_answer_what_the_network_answers():
 )
 def test_what_old_torches_lack_is_replaced_by_the_same(name, given, expected):
     assert torch.allclose(OLDER[name](*given).float(), expected.float())
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_tensors_travel_as_plain_numbers(old):
+    """Of any kind and shape; an old torch has storages and no `frombuffer`."""
+    kinds = [torch.float64, torch.float32, torch.float16, torch.int64, torch.int32, torch.int16]
+    given = {f"t{n}": (torch.randn(2, 3) * 9).to(kind) for n, kind in enumerate(kinds)}
+    given |= {
+        "bytes": torch.arange(250, 256, dtype=torch.uint8), "truth": torch.tensor([True, False]),
+        "one": torch.tensor(2.5), "none": torch.zeros(0, 3), "across": torch.rand(4, 2).T,
+    }  # fmt: skip
+    packed, places = packed_tensors(given)
+    names = {name for name in dir(torch) if name != "frombuffer"}
+    library = SimpleNamespace(**{name: getattr(torch, name) for name in names}) if old else torch
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # storages with a type are out of date
+        found = tensors_of(library, packed, json.loads(json.dumps(places)))
+    assert set(found) == set(given)
+    for name, tensor in given.items():
+        assert found[name].dtype == tensor.dtype
+        assert torch.equal(found[name], tensor)
 
 
 def test_the_runner_reads_by_python_3_6():

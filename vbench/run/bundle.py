@@ -1,8 +1,8 @@
 """Networks of some methods, written so that a device that cannot run vbench can time them.
 
 A bundle is a folder: bundle.json, run_profile.py (Python 3.6, torch >= 1.4 or onnxruntime), and for
-each network its TorchScript and the same graph as a plain list of operators with its tensors in
-torch's old file format, because a torch as old as the device's cannot read a newer one's scripts.
+each network its TorchScript and the same graph as a plain list of operators with its tensors as
+plain numbers, because a torch as old as the device's cannot read a newer one's scripts.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import re
 import shutil
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -153,16 +153,34 @@ def _write_traced(writer: _Writer, stem: str, module: Any, inputs: list[Any]) ->
         traced = trace(as_module(module), tuple(inputs), check_trace=False)
         torch.jit.save(traced, str(writer.folder / f"{stem}.pt"))
         program, tensors = graph_program(traced)
-    legacy = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    path = writer.folder / f"{stem}.pth"
-    torch.save(legacy, str(path), _use_new_zipfile_serialization=False)
+    packed, program["tensors"] = packed_tensors(tensors)
+    (writer.folder / f"{stem}.bin").write_bytes(packed)
     (writer.folder / f"{stem}.json").write_text(json.dumps(program))
-    said: dict[str, Any] = {"script": f"{stem}.pt", "program": f"{stem}.json", "tensors": path.name}
+    said: dict[str, Any] = {
+        "script": f"{stem}.pt", "program": f"{stem}.json", "tensors": f"{stem}.bin",
+    }  # fmt: skip
     if _export_onnx(module, inputs, writer.folder / f"{stem}.onnx"):
         said["onnx"] = f"{stem}.onnx"
         writer.trtexec.append(f"trtexec --onnx={stem}.onnx --fp16")
     shapes = [{"shape": list(t.shape), "dtype": str(t.dtype).rpartition(".")[2]} for t in inputs]
     return said | {"inputs": shapes}
+
+
+def packed_tensors(tensors: Mapping[str, Any]) -> tuple[bytes, dict[str, Any]]:
+    """Return the numbers of tensors one after the other, little-endian, and where each one stands.
+
+    That is its dtype, its shape, and the bytes at which it begins and ends.
+    """
+    import torch
+
+    packed, places = bytearray(), {}
+    for name, tensor in tensors.items():
+        plain = tensor.detach().cpu().contiguous()
+        begin = len(packed)
+        packed += plain.reshape(-1).view(torch.uint8).numpy().tobytes()
+        dtype = str(plain.dtype).rpartition(".")[2]
+        places[name] = [dtype, list(plain.shape), begin, len(packed)]
+    return bytes(packed), places
 
 
 def _export_onnx(module: Any, inputs: list[Any], path: Path) -> bool:

@@ -21,6 +21,17 @@ from vbench.run.device_operators import Program, place
 SCHEMA = 1
 FOLDER = Path(__file__).resolve().parent
 DEVICES = Path("/sys/bus/i2c/devices")
+# Bytes are read as these; a truth value is a byte.
+STORAGES = {
+    "float64": "DoubleStorage",
+    "float32": "FloatStorage",
+    "float16": "HalfStorage",
+    "int64": "LongStorage",
+    "int32": "IntStorage",
+    "int16": "ShortStorage",
+    "uint8": "ByteStorage",
+    "bool": "ByteStorage",
+}
 # Rails that carry the whole module; elsewhere the rails add up.
 TOTALS = ("POM_5V_IN", "VDD_IN")
 
@@ -113,21 +124,32 @@ def torch_call(part: Any, device: str, half: bool) -> Any:
         return call, inputs, "script"
     except Exception:
         said = json.loads((FOLDER / part["program"]).read_text())
-        tensors = tensors_of(torch, FOLDER / part["tensors"])
+        tensors = tensors_of(torch, (FOLDER / part["tensors"]).read_bytes(), said["tensors"])
         call = Program(said, tensors, device, half)
         with torch.no_grad():
             call(*inputs)
         return call, inputs, "operators"
 
 
-def tensors_of(torch: Any, path: Any) -> Any:
-    """Read the bundle's own tensors; a torch too old for `weights_only` reads them without it."""
-    try:
-        return torch.load(str(path), map_location="cpu", weights_only=True)
-    except TypeError:
-        # Before torch 1.13 there is no such switch. Whoever could change this file could change
-        # the program beside it, which is run as it is: it is no stranger's file.
-        return torch.load(str(path), map_location="cpu")
+def tensors_of(torch: Any, packed: Any, places: Any) -> Any:
+    """Return the tensors whose numbers stand in bytes, little-endian, at these places."""
+    found = {}
+    for name, (dtype, shape, begin, end) in places.items():
+        if begin == end:
+            found[name] = torch.zeros(shape, dtype=getattr(torch, dtype))
+        else:
+            numbers = numbers_of(torch, bytearray(packed[begin:end]), dtype)
+            found[name] = numbers.reshape(shape)
+    return found
+
+
+def numbers_of(torch: Any, packed: Any, dtype: Any) -> Any:
+    """Return bytes as a tensor; a torch before 1.10 reads them through its storages."""
+    if hasattr(torch, "frombuffer"):
+        return torch.frombuffer(packed, dtype=getattr(torch, dtype))
+    storage = getattr(torch, STORAGES[dtype])
+    held = storage.from_buffer(packed, "little")
+    return torch.tensor([], dtype=held.dtype).set_(held).to(getattr(torch, dtype))
 
 
 def onnx_call(part: Any) -> Any:
