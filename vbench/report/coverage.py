@@ -23,11 +23,12 @@ MOST_NAMED = 3
 
 def lacks(done: Mapping[str, Sequence[str]]) -> dict[str, str]:
     """Clips that each method lacks and another has, from those that each has; nothing of none."""
-    anyone = list(dict.fromkeys(clip for own in done.values() for clip in own))
-    return {
-        method: ", ".join(clip for clip in anyone if clip not in set(own)) if own else ""
-        for method, own in done.items()
-    }
+    anyone = dict.fromkeys(clip for own in done.values() for clip in own)
+    found = {}
+    for method, own in done.items():
+        has = set(own)
+        found[method] = ", ".join(clip for clip in anyone if clip not in has) if own else ""
+    return found
 
 
 def comparable(frame: pd.DataFrame) -> pd.Series[bool]:

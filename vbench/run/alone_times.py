@@ -110,7 +110,7 @@ def line_through(calls: Sequence[tuple[int, float]]) -> tuple[float, float]:
     if not middle.any() or not np.isfinite(middle).all():
         return 1.0, 0.0
     if len(counts) > 1:
-        sizes = [sum(objects == count for objects, _ in calls) for count in counts]
+        _, sizes = np.unique([objects for objects, _ in calls], return_counts=True)
         slope, start = np.polyfit(counts, middle, 1, w=np.sqrt(sizes))
         if slope > 0 and start >= 0:
             return float(start), float(slope)
