@@ -44,7 +44,7 @@ MATLAB = Recipe(
     positives=Sampler("gaussian", 0.1, STEP**5, whole_px=True),
     first_negatives=(
         Sampler("uniform", 1.0, STEP**10, whole_px=True),
-        Sampler("whole", 1.0, STEP**5, whole_px=True),
+        Sampler("strided", 1.0, STEP**5, whole_px=True),
     ),
     negatives=Sampler("uniform", 2.0, STEP**5, whole_px=True),
     regression=Sampler("growing", 0.3, STEP**10, STEP**2, whole_px=True, loose=True),

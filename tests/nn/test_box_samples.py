@@ -77,12 +77,36 @@ def test_aspects_vary_both_ways_at_equal_area() -> None:
     assert ratio.min() == pytest.approx(1 / 1.21, rel=1e-2)
 
 
-def test_whole_draws_over_the_frame() -> None:
-    boxes = Sampler("whole").draw(rng(), TARGET, 4000, SIZE)
-    middle = centres(boxes)
-    assert middle.min(axis=0) == pytest.approx(TARGET[2:] / 2, abs=1)
-    assert middle.max(axis=0) == pytest.approx(np.array(SIZE) - TARGET[2:] / 2, abs=1)
-    assert middle.mean(axis=0) == pytest.approx([320, 240], rel=0.05)
+def test_whole_takes_places_of_a_grid_once_each() -> None:
+    """py-MDNet modules/sample_generator.py: 2 sqrt(n) a side, to the frame's last pixel."""
+    middle = centres(Sampler("whole").draw(rng(), TARGET, 400, SIZE))
+    steps = (middle - TARGET[2:] / 2) / ((np.array(SIZE) - TARGET[2:] / 2 - 1) / 39)
+    assert steps == pytest.approx(np.rint(steps), abs=1e-9)
+    assert len({tuple(step) for step in np.rint(steps)}) == 400
+    assert steps.min(axis=0) == pytest.approx([0, 0])
+    assert steps.max(axis=0) == pytest.approx([39, 39])
+    assert steps.mean(axis=0) == pytest.approx([19.5, 19.5], rel=0.1)
+
+
+def test_strided_takes_every_place_and_size_once() -> None:
+    """hyseob/MDNet tracking/gen_samples.m, whole: strides of a fifth, sizes 1.05^-5 ... 1.05^5."""
+    sampler, size = Sampler("strided", 1.0, 1.05**5), (200, 120)
+    # From 30 to 170 by 12, from 20 to 100 by 8.
+    places = 12 * 11
+    boxes = sampler.draw(rng(), TARGET, places * 11 + 5, size)
+    found = {(*np.round(centres(box), 6), round(float(box[2]), 6)) for box in boxes[: places * 11]}
+    assert len(found) == places * 11
+    across, down, widths = (sorted(set(column)) for column in zip(*found, strict=True))
+    assert across == pytest.approx(np.arange(30, 170, 12))
+    assert down == pytest.approx(np.arange(20, 101, 8))
+    assert widths == pytest.approx(60 * 1.05 ** np.arange(-5.0, 6))
+
+
+@pytest.mark.parametrize("kind", ["whole", "strided"])
+def test_a_pixel_in_a_large_frame_has_places_all_over_it(kind) -> None:
+    boxes = Sampler(kind, 1.0, 1.05**5).draw(rng(), np.array([5.0, 5, 1, 1]), 500, (3840, 2160))
+    assert boxes.shape == (500, 4)
+    assert centres(boxes).mean(axis=0) == pytest.approx([1920, 1080], rel=0.1)
 
 
 @settings(deadline=None, max_examples=60)

@@ -73,7 +73,8 @@ def test_rt_mdnets_targets_are_kept_apart_from_other_clips(name, share, monkeypa
         for branch in network.branches:
             branch[1].weight.mul_(30)
         for seed in range(3):
-            domain = int(np.random.default_rng(seed).integers(2))
+            fitted.take_turn(0, seed)
+            domain = fitted.domain
             scores = network(torch.cat([good, bad]), domain)
             wanted = cross_entropy(scores, torch.tensor([1] * 4 + [0] * 12))
             both = torch.stack([network(good, d)[:, 1] for d in (domain, 1 - domain)], dim=1)
@@ -104,3 +105,19 @@ def test_siamrpns_rate_rises_to_a_hundredth_and_falls(name) -> None:
     # Px and share, of the template and of the search.
     assert pair_crops.TEMPLATE_MOVES == (4.0, 0.05)
     assert pair_crops.SEARCH_MOVES == (64.0, 0.18)
+
+
+def test_every_clip_is_learnt_from_once_a_cycle_in_an_order_of_its_own() -> None:
+    """hyeonseobnam/py-MDNet pretrain: one permutation of the sequences each cycle."""
+    fitted = recipe("fdn")
+    count, orders = len(fitted.footage), []
+    for cycle in range(30):
+        order = []
+        for step in range(cycle * count, (cycle + 1) * count):
+            fitted.take_turn(3, step)
+            order.append(fitted.domain)
+        assert sorted(order) == list(range(count))
+        orders.append(tuple(order))
+    assert len(set(orders)) > 1
+    fitted.take_turn(3, count + 1)
+    assert fitted.domain == orders[1][1]

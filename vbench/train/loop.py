@@ -19,7 +19,7 @@ from vbench.nn.safetensors_file import as_safetensors
 from vbench.nn.state import seeded
 from vbench.store.files import write_atomically
 from vbench.train.curve import write_curve
-from vbench.train.recipe import Recipe
+from vbench.train.recipe import Cycling, Recipe
 
 SCHEMA = 1
 MOST_STEPS = 100_000_000
@@ -99,6 +99,8 @@ def fit(
 
 def _step(recipe: Recipe, optimiser: torch.optim.Optimizer, seed: int, step: int) -> float:
     rng = np.random.default_rng((seed, step))
+    if isinstance(recipe, Cycling):
+        recipe.take_turn(seed, step)
     with seeded(int(rng.integers(1 << 31))):
         loss = recipe.loss(rng)
         value = float(loss.detach())

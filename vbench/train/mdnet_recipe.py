@@ -27,18 +27,20 @@ CONNECTED, CONNECTED_BIAS, CONVOLVED_BIAS = 10.0, 20.0, 2.0
 FRAMES, POSITIVES, NEGATIVES = 8, 4, 12
 POSITIVE, NEGATIVE = (0.7, 1.0), (0.0, 0.5)
 EMBEDDING_SHARE, MOST_OTHERS = 0.1, 100
+# Keeps the random numbers of the order apart from those of the steps.
+ORDER = 1
 
 
 class MDNetRecipe:
     """One step is one clip: 8 frames, 4 positives and 12 negatives each, its own last layer.
 
-    `batch` is the number of frames.
+    Every cycle takes each clip once, in an order of its own. `batch` is the number of frames.
     """
 
     def __init__(self, tracker: Any, clips: Sequence[Clip], batch: int | None, device: str) -> None:
         self.tracker, self.frames = tracker, batch or FRAMES
         self.module: nn.Module = tracker.network
-        self.footage = Footage(clips)
+        self.footage, self.domain = Footage(clips), 0
         with seeded(tracker.seed):
             tracker.network.set_domains(len(self.footage))
         for parameter in self.module.parameters():
@@ -60,13 +62,19 @@ class MDNetRecipe:
             groups.append({"params": [parameter], "lr": lr, "weight_decay": decay})
         return SGD(groups, lr=rate or RATE, momentum=MOMENTUM)
 
+    def take_turn(self, seed: int, step: int) -> None:
+        """The clip of this step."""
+        cycle, place = divmod(step, len(self.footage))
+        order = np.random.default_rng((seed, cycle, ORDER)).permutation(len(self.footage))
+        self.domain = int(order[place])
+
     def factor(self, share: float) -> float:
         """The rate stays."""
         return 1.0
 
     def loss(self, rng: Generator) -> Tensor:
         """Loss of one minibatch of one clip."""
-        domain = int(rng.integers(len(self.footage)))
+        domain = self.domain
         dropping = torch.Generator().manual_seed(int(rng.integers(1 << 31)))
         good, bad = self._features(rng, domain)
         network = self.tracker.network

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from numpy.random import Generator
 from torch import Tensor, nn
@@ -46,6 +46,15 @@ class Recipe(Protocol):
 
     def state(self) -> Mapping[str, Tensor]:
         """The tensors to write, under the names that the method reads."""
+        ...
+
+
+@runtime_checkable
+class Cycling(Protocol):
+    """A recipe that learns from every clip once before it learns from one again."""
+
+    def take_turn(self, seed: int, step: int) -> None:
+        """Choose the clip that this step learns from, by `seed` and `step` alone."""
         ...
 
 
