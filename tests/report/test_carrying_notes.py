@@ -48,24 +48,30 @@ def prices(per_object: float) -> UnitCosts:
     return UnitCosts(key, key, Price(0.0, per_object))
 
 
-def test_weak_detections_that_cost_more_than_the_detector_are_named_with_a_floor(tmp_path) -> None:
+def test_weak_detections_that_cost_more_than_the_detector_are_named_with_what_helps(
+    tmp_path,
+) -> None:
     methods = ["nanodet+patchnet[scales=3]@fixed:4", "nanodet+patchnet[scales=3]@fixed:2"]
     assert noted(tmp_path, methods, trace(5, 20), prices(0.1e9)) == [
         "nanodet+patchnet[scales=3]: carrying 10 objects takes 1 GMAC a frame, nanodet itself 0.36 "
-        "GMAC, so it spends more than it saves; carry fewer, at some cost in mAP: "
-        "+patchnet[scales=3,floor=0.3]"
+        "GMAC, so it spends more than it saves; carry only what is sure, at a small "
+        "cost in mAP: +patchnet[scales=3,still=0.3]"
     ]
 
 
 def test_both_units_are_named_where_both_are_exceeded(tmp_path) -> None:
     (line,) = noted(tmp_path, ["nanodet+kcf@fixed:4"], trace(50, 20), prices(0.1e9))
     assert "takes 1 GMAC and 50 ms a frame, nanodet itself 0.36 GMAC and 20 ms" in line
-    assert line.endswith("+kcf[floor=0.3]")
+    assert line.endswith("+kcf[still=0.3]")
 
 
 @pytest.mark.parametrize(
     ("method", "per_object"),
-    [("nanodet+patchnet@fixed:4", 0.2e9), ("nanodet+patchnet[floor=0.3]@fixed:4", 0.1e9)],
+    [
+        ("nanodet+patchnet@fixed:4", 0.2e9),
+        ("nanodet+patchnet[floor=0.3]@fixed:4", 0.1e9),
+        ("nanodet+patchnet[still=0.3]@fixed:4", 0.1e9),
+    ],
 )
 def test_where_fewer_objects_do_not_help_another_propagator_is_named(
     tmp_path, method, per_object

@@ -57,7 +57,10 @@ def test_a_parameter_of_the_model_itself_is_left_to_it() -> None:
         ("blobs[floor=0.5]", "carries between"),
         ("kcf+dummy[floor=0.5]", "carries between"),
         ("blobs+lk[flor=0.3]", "did you mean 'floor'"),
-        ("blobs+lk[prior=keyframe]", "there are: error_px, floor, grid, window"),
+        ("blobs+dummy[still=-1]", "from 0 to 1"),
+        ("blobs[still=0.5]", "carries between"),
+        ("kcf+dummy[still=0.5]", "carries between"),
+        ("blobs+lk[prior=keyframe]", "there are: error_px, floor, grid, still, window"),
         ("kcf+lk[prior=keyframe]", "there are: error_px, grid, window"),
         ("siamfc[speed=1]", "no parameter of siamfc called 'speed'"),
     ],
@@ -80,7 +83,9 @@ def test_weaker_detections_than_the_floor_are_not_carried() -> None:
     assert len(stepper.key(black()).boxes) == 4
     assert stepper.inter(black()).scores.tolist() == pytest.approx([0.9, 0.9 - 0.4 / 3])
     plain: Any = compose(plan("blobs+dummy"), nothing).stepper
-    assert plain.floor == 0.01
+    assert (plain.floor, plain.still) == (0.01, 0)
+    both: Any = compose(plan("blobs+dummy[floor=0.2,still=0.4]"), nothing).stepper
+    assert (both.floor, both.still) == (0.2, 0.4)
 
 
 def black():

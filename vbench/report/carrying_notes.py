@@ -14,8 +14,8 @@ from vbench.cost.unit_costs import UnitCosts
 from vbench.store.run_folder import Manifest, MethodRecord, RunFolder
 from vbench.store.traces import Corrupt
 
-# Detections below this score are rarely right (docs/video.md): few of them are missed.
-FLOOR = 0.3
+# Detections below this score are rarely right (docs/video.md): where they go matters little.
+SURE = 0.3
 # Times of equal length differ by chance, and below so many ms nobody minds.
 STEADY = 1.1
 LEAST_MS = 0.1
@@ -23,7 +23,7 @@ LEAST_MS = 0.1
 
 @dataclass(frozen=True)
 class Carried:
-    """Mean objects on an inter-frame and, of detections from FLOOR on, on a keyframe."""
+    """Mean objects on an inter-frame and, of detections from SURE on, on a keyframe."""
 
     objects: float
     strong: float
@@ -33,7 +33,7 @@ class Carried:
 class Spending:
     """What an inter-frame and the base model's own frame take, in one unit.
 
-    `strong` is what an inter-frame would take with the detections from FLOOR on alone.
+    `strong` is what an inter-frame would take with the detections from SURE on alone.
     """
 
     inter: float
@@ -87,11 +87,12 @@ def _note(
     base = " and ".join(f"{s.base:.3g} {s.unit}" for s in spent)
     propagator = method.parts[0]
     instead = f"take a cheaper propagator, such as +dummy, or {method.base} alone"
-    floor = float(dict(propagator.parameters).get("floor", 0))
-    if task == "vid" and floor < FLOOR and all(s.strong < s.base for s in spent):
-        kept = tuple((k, v) for k, v in propagator.parameters if k != "floor")
-        fewer = Part(propagator.name, (*kept, ("floor", f"{FLOOR:g}")))
-        instead = f"carry fewer, at some cost in mAP: +{fewer}"
+    given = dict(propagator.parameters)
+    least = max(float(given.get(name, 0)) for name in ("floor", "still"))
+    if task == "vid" and least < SURE and all(s.strong < s.base for s in spent):
+        kept = tuple((k, v) for k, v in propagator.parameters if k != "still")
+        fewer = Part(propagator.name, (*kept, ("still", f"{SURE:g}")))
+        instead = f"carry only what is sure, at a small cost in mAP: +{fewer}"
     return (
         f"{carrier}: carrying {what} takes {inter} a frame, {method.base} itself {base}, so it "
         f"spends more than it saves; {instead}"
@@ -124,10 +125,10 @@ def _of(traces: Sequence[Trace], column: str, kind: Kind) -> NDArray[np.float64]
 
 
 def _strong(traces: Sequence[Trace]) -> float:
-    """Mean detections with a score from FLOOR on, over the keyframes."""
+    """Mean detections with a score from SURE on, over the keyframes."""
     counts = []
     for trace in traces:
         frame = np.repeat(np.arange(len(trace)), trace.objects)
-        strong = np.bincount(frame[trace.scores >= FLOOR], minlength=len(trace))
+        strong = np.bincount(frame[trace.scores >= SURE], minlength=len(trace))
         counts.append(strong[trace.key_frames])
     return float(np.concatenate(counts).mean())

@@ -81,8 +81,8 @@ def answered_unseen(
         return clip
     if not _known(recalling, clip, last_frames([own], len(clip))):
         last = last_frames([own, *filter(_scheduled, policies)], len(clip))
-        kept = record.scores >= stepper.floor
-        boxes = [record.boxes[rows][kept[rows]] for rows in record.frame_slices()]
+        rows_of = record.frame_slices()
+        boxes = [stepper.cargo(record.boxes[rows], record.scores[rows]).boxes for rows in rows_of]
         if not carry_together(recalling, inner, clip, boxes, last, _detecting(stepper), each_frame):
             return clip
     return _without_pixels(clip)

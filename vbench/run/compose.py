@@ -126,11 +126,13 @@ def check(found: Plan, weights_for: WeightsFor) -> None:
             raise VBenchError(
                 f"{part}: scale is of base models; those beside them see whole frames"
             )
-        if tuning.floor is not None and (kind != "propagators" or found.task != "vid"):
-            raise VBenchError(
-                f"{part}: floor is of what a propagator carries between a detector's keyframes; "
-                "write it there, as in nanodet+dummy[floor=0.2]"
-            )
+        for name in ("floor", "still"):
+            given = getattr(tuning, name) is not None
+            if given and (kind != "propagators" or found.task != "vid"):
+                raise VBenchError(
+                    f"{part}: {name} is of what a propagator carries between a detector's "
+                    f"keyframes; write it there, as in nanodet+dummy[{name}=0.2]"
+                )
         _named(kind, part, own, found.task)
         catalogue.arguments(kind, part.name, own)
     name, base = str(found.method), catalogue.load(found.base_kind, found.method.base.name)
@@ -188,9 +190,10 @@ def compose(
         propagator.share(base)
     posts = [make("posts", part) for part in found.posts]
     stepper = _stepper(str(found.method), found.task, base, propagator, posts)
-    floor = _split("propagators", found.propagator)[1].floor if found.propagator else None
-    if floor is not None and isinstance(stepper, DetectorStepper):
-        stepper.floor = floor
+    if found.propagator is not None and isinstance(stepper, DetectorStepper):
+        tuning = _split("propagators", found.propagator)[1]
+        stepper.floor = stepper.floor if tuning.floor is None else tuning.floor
+        stepper.still = tuning.still or 0.0
     threads = _split(found.base_kind, found.method.base)[1].threads
     return Composed(found.method, found.task, found.policy, stepper, loaded, threads)
 
@@ -199,7 +202,7 @@ def _named(kind: str, part: Part, own: dict[str, str], task: str) -> None:
     """Raise UnknownName for a parameter that is neither the part's own nor of how it is run."""
     offered = {*catalogue.parameters(kind, part.name)}
     if kind == "propagators" and task == "vid":
-        offered.add("floor")
+        offered |= {"floor", "still"}
     for key in own:
         if key not in offered:
             raise UnknownName(f"parameter of {part.name}", key, offered)

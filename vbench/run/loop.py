@@ -76,12 +76,12 @@ class Drive:
         if policy.due(moment) and not self.carries_always:
             kind, answer = Kind.KEY, stepper.key(frame)
         elif policy.due(moment):
-            carried = len(stepper.inter(frame).boxes)
+            carried = stepper.inter(frame).effort
             cheap_seconds = self.now() - before
             kind, answer = Kind.FALLBACK, stepper.key(frame)
         else:
             answer = stepper.inter(frame)
-            carried = len(answer.boxes)
+            carried = answer.effort
             moment.boxes, moment.belief = answer.boxes, answer.belief
             if policy.believes(moment):
                 answer = stepper.accept(answer)
@@ -195,7 +195,7 @@ class Record:
             kind=np.array([step.kind for step in steps], np.int8),
             objects=np.array([len(a.boxes) for a in answers], np.int64),
             carried=np.array([step.carried for step in steps], np.int64),
-            belief=np.array([a.belief.min() if a.belief.size else NAN for a in answers]),
+            belief=np.array([np.fmin.reduce(a.belief) if a.belief.size else NAN for a in answers]),
             seconds=np.array([step.seconds for step in steps]),
             cheap_seconds=np.array([step.cheap_seconds for step in steps]),
             decode_seconds=np.array([self.decode_seconds[place] for place in places]),

@@ -32,6 +32,7 @@ from vbench.core.roles import (
     VideoDetector,
 )
 from vbench.cost.unit_costs import ANCHORED
+from vbench.run.cargo import Cargo
 
 NO_LABELS = np.full(1, -1, dtype=np.int64)
 NO_BELIEF = np.zeros(0)
@@ -40,13 +41,22 @@ LEAST_INSIDE = 0.1
 
 
 class Answer(NamedTuple):
-    """One frame's answer: boxes (n, 4), scores, labels, belief (n,) or empty, extras."""
+    """One frame's answer: boxes (n, 4), scores, labels, belief (n,) or empty, extras.
+
+    `carried` is how many boxes the cheap half looked for, where not each of them.
+    """
 
     boxes: Boxes
     scores: Floats
     labels: Ints
     belief: Floats = NO_BELIEF
     extras: Mapping[str, float] = {}
+    carried: int | None = None
+
+    @property
+    def effort(self) -> int:
+        """Boxes that the cheap half looked for."""
+        return len(self.boxes) if self.carried is None else self.carried
 
 
 class Stepper(Protocol):
@@ -158,14 +168,15 @@ class DetectorStepper:
     """A detector on keyframes, a propagator that carries its boxes between them.
 
     Scores and labels are the keyframe's; boxes are cut at the frame, objects that leave it are
-    dropped; `floor` is the least score of an object that is carried (RalphMao/PatchNet
-    scripts/vod_track.py: 0.01, and the cut).
+    dropped. Objects below the score `floor` are dropped after the keyframe (RalphMao/PatchNet
+    scripts/vod_track.py: 0.01, and the cut); those below `still` stay where they were.
     """
 
     detector: Detector
     propagator: Propagator | None = None
     posts: Sequence[Post] = ()
     floor: float = 0.01
+    still: float = 0.0
     single: bool = False
     predicted: Boxes | None = field(default=None, init=False)
 
@@ -180,6 +191,7 @@ class DetectorStepper:
         if begin is not None:
             begin((frame.shape[1], frame.shape[0]))
         self._carried = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64))
+        self._cargo = Cargo.of(self._carried.boxes, self._carried.scores)
         self._rows = np.zeros(0, np.int64)
         self.predicted = None
 
@@ -192,19 +204,26 @@ class DetectorStepper:
             kept = scores >= self.floor
             self._rows = np.where(kept, np.cumsum(kept) - 1, -1)
             self._carried = Detections(boxes[kept], scores[kept], labels[kept])
-            self.propagator.anchor(frame, self._carried.boxes)
-        extras = {} if self.propagator is None else {ANCHORED: float(len(self._carried.boxes))}
+            self._cargo = self.cargo(boxes, scores)
+            self.propagator.anchor(frame, self._cargo.boxes)
+        extras = {} if self.propagator is None else {ANCHORED: float(len(self._cargo.boxes))}
         return Answer(boxes, scores, labels, extras=extras)
+
+    def cargo(self, boxes: Boxes, scores: Floats) -> Cargo:
+        """What is carried of the detections (n, 4) of a keyframe."""
+        kept = scores >= self.floor
+        return Cargo.of(boxes[kept], scores[kept], self.still)
 
     def inter(self, frame: Image) -> Answer:
         """Propagate all objects in one batch."""
         assert self.propagator is not None  # noqa: S101  (the builder checked)
-        boxes, belief = self.propagator.propagate(frame)
+        boxes, belief = self._cargo.unloaded(self.propagator.propagate(frame))
         self._size = frame.shape[1], frame.shape[0]
         known = self._rows >= 0
         self.predicted = absent(len(known))
         self.predicted[known] = boxes[self._rows[known]]
-        return Answer(boxes, self._carried.scores, self._carried.labels, belief)
+        sought = len(self._cargo.boxes)
+        return Answer(boxes, self._carried.scores, self._carried.labels, belief, carried=sought)
 
     def accept(self, answer: Answer) -> Answer:
         """Answer the objects that are still in the frame."""
@@ -214,7 +233,7 @@ class DetectorStepper:
         return Answer(boxes, answer.scores[inside], answer.labels[inside], answer.belief)
 
     def anchored(self, answer: Answer) -> Boxes:
-        """The detections above the floor."""
+        """The detections above the floor, those that stay where they are among them."""
         return self._carried.boxes
 
     def parts(self) -> Sequence[Any]:

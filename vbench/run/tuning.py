@@ -2,7 +2,8 @@
 
 `siamfc[dtype=bf16]`, `[compile=1]`, `[channels_last=1]`, `[threads=2]`, `[scale=0.5]`: so that they
 are benched like any other variant. A model that has a parameter of that name gets it instead.
-Of a propagator after a detector, `[floor=0.2]` is the least score of a detection that it carries.
+Of a propagator after a detector, detections below `[floor=0.2]` are dropped after the keyframe, and
+those below `[still=0.3]` stay where they are: neither is carried.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 from vbench.core.errors import NotReady, UnknownName, VBenchError
 
 DTYPES = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
-NAMES = ("dtype", "compile", "channels_last", "threads", "scale", "floor")
+NAMES = ("dtype", "compile", "channels_last", "threads", "scale", "floor", "still")
 SCALES = (0.05, 4.0)
 SWITCH = {"1": True, "true": True, "0": False, "false": False}
 
@@ -30,6 +31,7 @@ class Tuning:
     threads: int | None = None
     scale: float = 1.0
     floor: float | None = None
+    still: float | None = None
 
     def apply(self, model: Any, name: str) -> None:
         """Change all networks of a model in place.
@@ -73,8 +75,8 @@ def split(
             found[key] = int(text)
         elif key == "scale":
             found[key] = _number(text, SCALES, f"{where}[scale={text}]")
-        elif key == "floor":
-            found[key] = _number(text, (0.0, 1.0), f"{where}[floor={text}]")
+        elif key in ("floor", "still"):
+            found[key] = _number(text, (0.0, 1.0), f"{where}[{key}={text}]")
         elif text.lower() not in SWITCH:
             raise VBenchError(f"{where}[{key}={text}]: write 1 or 0")
         else:
