@@ -32,9 +32,9 @@ preset = {{argument = "{data}/results/imagenet_vid_rfcn", gmac = 169.0, ms = 99.
 
 
 def methods() -> str:
-    """Three detectors with four propagators; behind the small ones these carry strong objects."""
+    """Three detectors with four propagators; behind the small ones these carry sure objects."""
     large = [f"rfcn-vid+{name}" for name in PROPAGATORS]
-    small = [f"{d}+{name}[floor=0.3]" for d in ("nanodet", "fastestdet") for name in PROPAGATORS]
+    small = [f"{d}+{name}[still=0.3]" for d in ("nanodet", "fastestdet") for name in PROPAGATORS]
     return ",".join([*large, *small])
 
 
