@@ -139,13 +139,17 @@ def labels_of(listed: Mapping[str, Any]) -> dict[Any, int]:
 def matching(clip: str, names: Sequence[str]) -> str | None:
     """The one of `names` that is the clip's, or that alone shares the longest ending with it.
 
-    Endings are compared by whole words (`val_00023001`); None if nothing is shared.
+    Endings are compared by whole words (`val_00023001`), and all words alone are the clip's name
+    whatever stands between them, as a clip `val/7` has a file `val-7`; None if nothing is shared.
 
     Raises:
         ClipFailed: several share it.
     """
     if clip in names:
         return clip
+    same = [name for name in names if _words(name) == _words(clip)]
+    if len(same) == 1:
+        return same[0]
     shared = {name: _shared_words(clip, name) for name in names}
     most = max(shared.values(), default=0)
     if most == 0:

@@ -117,6 +117,8 @@ def test_a_list_alone_wants_the_number_of_its_first_image(tmp_path) -> None:
         ("train_7", ["x_val_7", "y_train_7"], "y_train_7"),
         ("a_b", ["c"], None),
         ("MOT17-02", ["dets.MOT17.02", "dets.MOT17.04"], "dets.MOT17.02"),
+        # All words are more than an ending.
+        ("val/7", ["x-val-7", "val-7"], "val-7"),
         # Part of a word is no ending.
         ("x_17", ["y_117"], None),
     ],
