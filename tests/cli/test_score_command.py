@@ -237,6 +237,9 @@ def test_import_keeps_what_is_whole_and_names_the_rest(world, capsys):
     assert result["problems"] == [{"clip": "Bird2", "what": "4 rows for 30 frames"}]
     twice = vbench(capsys, "import", "raw", *suite, "--as", "x", "--out", "run")
     assert "holds 2 trackers (good, near)" in twice.one_line()
+    out = vbench(capsys, "export", "run", "--out", "back")
+    assert out.code == 1
+    assert "near: 3 files in back\nproblem: near: Bird2: 4 rows for 30 frames\n" in out.err
 
 
 def test_results_that_begin_late_are_kept_with_their_first_frame(world, capsys):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +18,9 @@ from vbench.cli.score import (
     folded,
     open_suite,
 )
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +46,6 @@ def import_results(
     Example: vbench import results/SiamFC --suite otb2015 --as siamfc-paper --out results/otb2015
     """
     from vbench.cli.app import Exit, messages, print_json
-    from vbench.metrics.suite_score import Remark
     from vbench.run.import_files import import_path
 
     opened = open_suite(suite, data, annotations)
@@ -54,8 +57,8 @@ def import_results(
                 "name": record.method,
                 "clips": f"{len(opened.clips) - len(record.problems)}/{total}",
                 "status": "partial" if record.problems else "ok",
-                "problems": [{"clip": c, "what": w} for c, w in record.problems.items()],
-                "notes": [{"clip": c, "what": w} for c, w in record.notes.items()],
+                "problems": _listed(record.problems),
+                "notes": _listed(record.notes),
             }
             for record in records
         ]
@@ -63,8 +66,7 @@ def import_results(
     console = messages()
     for record in records:
         for kind, told in (("problem", record.problems), ("note", record.notes)):
-            for line in folded([Remark(clip, what) for clip, what in told.items()]):
-                console.print(f"{kind}: {record.method}: {line}", soft_wrap=True, markup=False)
+            _tell(console, kind, record.method, told)
         kept = len(opened.clips) - len(record.problems)
         console.print(f"{record.method}: {kept}/{total} clips in {out}", soft_wrap=True)
     return Exit.PROBLEMS if any(record.problems for record in records) else Exit.OK
@@ -78,7 +80,7 @@ def export_results(
         typer.Option(
             "--format",
             help="otb, otb-mat, otb-json, got10k, got10k-submission, pysot, pytracking, uav, "
-            "lasot, vot or mot.",
+            "lasot, vot or mot; of detections: vid, mot or coco.",
         ),
     ] = "otb",
     methods: Annotated[str | None, typer.Option(help="Only these methods, by comma.")] = None,
@@ -95,11 +97,27 @@ def export_results(
     chosen = split_methods(methods) if methods else ()
     written = export_run(run, form, out, chosen)
     if json:
-        results = [{"name": name, **vars(found)} for name, found in written.items()]
+        results = [
+            {"name": name, **vars(found), "problems": _listed(found.problems)}
+            for name, found in written.items()
+        ]
         print_json({"schema": 1, "format": form, "out": str(out), "results": results})
     console = messages()
     for name, found in written.items():
         console.print(f"{name}: {found.files} files in {out}", soft_wrap=True, markup=False)
+        _tell(console, "problem", name, found.problems)
         for line in found.lines(form):
             console.print(f"note: {name}: {line}", soft_wrap=True, markup=False)
-    return Exit.OK
+    return Exit.PROBLEMS if any(found.problems for found in written.values()) else Exit.OK
+
+
+def _listed(told: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"clip": clip, "what": what} for clip, what in told.items()]
+
+
+def _tell(console: Console, kind: str, method: str, told: Mapping[str, str]) -> None:
+    """Print what is told of a method's clips, those of which the same is told on one line."""
+    from vbench.metrics.suite_score import Remark
+
+    for line in folded([Remark(clip, what) for clip, what in told.items()]):
+        console.print(f"{kind}: {method}: {line}", soft_wrap=True, markup=False)

@@ -27,7 +27,15 @@ from vbench.run.import_vot import ReadTraces, vot_traces
 from vbench.run.score_files import ResultFiles, read_path, read_tries
 from vbench.run.score_vot import is_vot
 from vbench.store.files import locked
+from vbench.store.raw_detections import (
+    COCO,
+    DETECTIONS,
+    distinct,
+    folder_name,
+    write_detections,
+)
 from vbench.store.raw_export import (
+    FORMATS,
     TRY,
     VOT,
     Written,
@@ -39,6 +47,7 @@ from vbench.store.raw_export import (
 )
 from vbench.store.raw_vot import plain_run, write_vot_runs
 from vbench.store.run_folder import Manifest, MethodRecord, RunFolder, content_key
+from vbench.store.traces import Corrupt
 
 
 def import_path(
@@ -50,8 +59,13 @@ def import_path(
 
     Raises:
         VBenchError: nothing is found; one name for several trackers; the folder is in use or holds
-            another suite.
+            another suite; the suite is of many objects.
     """
+    if suite.task != "sot":
+        raise VBenchError(
+            f"suite {suite.name} is of many objects, `vbench import` of single targets; "
+            f"`vbench run --suite {suite.name} --methods stored:PATH` makes detections a method"
+        )
     coded = vot_traces(path, suite) if is_vot(suite, None) else []
     found = coded or [_read(files, suite) for files in read_path(path, suite, repair)]
     names = ", ".join(one.name for one in found)
@@ -128,32 +142,64 @@ def export_run(
     """Write the boxes of a run's methods in a toolkit's format; by method, what was written.
 
     Raises:
-        VBenchError: no such run, method or format; boxes of many objects; `out` not writable.
+        VBenchError: no such run, method or format; one of single targets for detections, or the
+            other way round; `out` not writable.
     """
     folder = RunFolder(run)
     manifest = folder.read()
-    if manifest.task != "sot":
-        raise VBenchError(
-            f"{run} holds detections of many objects; export knows single targets; `vbench report "
-            "--format csv` has the scores, and its traces/ every box"
-        )
+    _check_format(form, manifest, run)
     for name in methods:
         if name not in manifest.methods:
             raise UnknownName(f"method in {run}", name, manifest.methods)
+    chosen = list(dict.fromkeys(methods or manifest.methods))
+    if manifest.task != "sot":
+        folders = {name: folder_name(name) for name in chosen}
+        distinct(folders, "methods", "export them with --methods, each to another --out")
     written = {}
+    for name in chosen:
+        traces, problems = _traces(folder, manifest, manifest.methods[name])
+        if manifest.task == "sot":
+            written[name] = _as_boxes(form, out, name, manifest, traces)
+        else:
+            truths = {clip: folder.truth(clip) for clip in traces if form == COCO}
+            written[name] = write_detections(form, out, name, traces, truths, manifest.classes)
+        written[name].problems = problems
+    return written
+
+
+# Formats by the task of a run, and what such a run holds.
+OFFERED = {"sot": (*FORMATS, VOT), "vid": DETECTIONS}
+HELD = {"sot": "boxes of single targets", "vid": "detections of many objects"}
+
+
+def _check_format(form: str, manifest: Manifest, run: Path) -> None:
+    """Raise where a run's kind of boxes has no place in a format."""
+    offered = OFFERED[manifest.task]
+    if form in offered:
+        return
+    for task, forms in OFFERED.items():
+        if form in forms:
+            raise VBenchError(
+                f"{run} holds {HELD[manifest.task]}, and --format {form} is for {HELD[task]}; "
+                f"choose one of {', '.join(offered)}"
+            )
+    raise UnknownName("format", form, offered)
+
+
+def _as_boxes(
+    form: str, out: Path, name: str, manifest: Manifest, traces: Mapping[str, Trace]
+) -> Written:
+    """Write the boxes of single targets, and what is known of seconds, scores and more tries."""
     origin_px = _first_pixel(manifest.suite)
-    for name in methods or list(manifest.methods):
-        traces = _traces(folder, manifest, manifest.methods[name])
-        if form == VOT:
-            written[name] = _as_vot(out, name, manifest, traces, origin_px)
-            continue
-        boxes = {clip: trace.boxes for clip, trace in traces.items()}
-        seconds = {clip: trace.seconds for clip, trace in traces.items()}
-        begins = {clip: trace.begin for clip, trace in traces.items() if trace.begin}
-        scores = {clip: trace.scores for clip, trace in traces.items()}
-        written[name] = write_results(form, out, name, boxes, seconds, origin_px, begins, scores)
-        again = {c: tries_of(trace)[1:] for c, trace in traces.items()}
-        _write_tries(written[name], form, out, name, again, origin_px)
+    if form == VOT:
+        return _as_vot(out, name, manifest, traces, origin_px)
+    boxes = {clip: trace.boxes for clip, trace in traces.items()}
+    seconds = {clip: trace.seconds for clip, trace in traces.items()}
+    begins = {clip: trace.begin for clip, trace in traces.items() if trace.begin}
+    scores = {clip: trace.scores for clip, trace in traces.items()}
+    written = write_results(form, out, name, boxes, seconds, origin_px, begins, scores)
+    again = {c: tries_of(trace)[1:] for c, trace in traces.items()}
+    _write_tries(written, form, out, name, again, origin_px)
     return written
 
 
@@ -216,9 +262,23 @@ def _first_pixel(suite: str) -> float:
     return float(card.rules.get("first_pixel", 1))
 
 
-def _traces(folder: RunFolder, manifest: Manifest, record: MethodRecord) -> dict[str, Trace]:
-    found = {clip: folder.trace(record, clip) for clip in manifest.clips}
-    return {clip: trace for clip, trace in found.items() if trace is not None}
+def _traces(
+    folder: RunFolder, manifest: Manifest, record: MethodRecord
+) -> tuple[dict[str, Trace], dict[str, str]]:
+    """A method's traces by clip, and why the other clips have none."""
+    traces: dict[str, Trace] = {}
+    problems: dict[str, str] = {}
+    for clip in manifest.clips:
+        try:
+            found = None if clip in record.problems else folder.trace(record, clip)
+        except Corrupt as error:
+            problems[clip] = str(error)
+            continue
+        if found is None:
+            problems[clip] = record.problems.get(clip, "not run yet")
+        else:
+            traces[clip] = found
+    return traces, problems
 
 
 def _keep(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,8 @@ class Written:
     """What an export wrote: files, how far boxes moved at most, and boxes that could not be told.
 
     `gaps` are frames without a box that the format writes as something else than NaN, `unsaid`
-    clips whose confidences, `untold` tries after the first that it has no place for.
+    clips whose confidences, `untold` tries after the first that it has no place for. `problems`
+    maps clips without a result to the reason; `replay` is the method that reads detections again.
     """
 
     files: int = 0
@@ -97,6 +98,8 @@ class Written:
     gaps: int = 0
     unsaid: int = 0
     untold: int = 0
+    problems: dict[str, str] = field(default_factory=dict)
+    replay: str = ""
 
     def lines(self, form: str) -> list[str]:
         """Say what was lost, one line each."""
@@ -111,6 +114,8 @@ class Written:
             said.append(
                 f"{form} has no place for confidences: those of {self.unsaid} clips are lost"
             )
+        if self.replay:
+            said.append(f"{self.replay} replays them")
         return said
 
 
@@ -147,14 +152,14 @@ def write_results(
     for clip, whole in boxes.items():
         first = (begins or {}).get(clip, 0)
         own = whole[first:]
-        shifted = _shifted(own, shift)
-        content = WRITERS.get(form, _as_text)(shifted, chosen, first)
+        pixels = shifted(own, shift)
+        content = WRITERS.get(form, _as_text)(pixels, chosen, first)
         write_atomically(out / _path(chosen.box, method, clip, number), content)
         written.files += 1
         present = is_present(own)
         written.gaps += 0 if chosen.gap == "NaN" else int((~present).sum())
         if chosen.number:
-            written.moved_px = max(written.moved_px, _moved(shifted[present], chosen))
+            written.moved_px = max(written.moved_px, _moved(pixels[present], chosen))
         times = (seconds or {}).get(clip)
         if chosen.time and times is not None and np.isfinite(times[first:]).all():
             times = times[first:]
@@ -182,11 +187,11 @@ def write_confidences(path: Path, scores: Floats) -> None:
     write_atomically(path, "".join(f"{write(value)}\n" for value in scores.tolist()).encode())
 
 
-def _shifted(own: Boxes, shift: Floats) -> Boxes:
-    """Boxes in the file's pixels; of numbers that give the same box again, the shorter one."""
-    shifted = own + shift
-    short = np.round(shifted, DECIMALS)
-    return np.where(short - shift == own, short, shifted)
+def shifted(own: Floats, shift: Floats) -> Floats:
+    """Numbers plus `shift`; of sums that give the same numbers again, the shorter ones."""
+    moved = own + shift
+    short = np.round(moved, DECIMALS)
+    return np.where(short - shift == own, short, moved)
 
 
 def _path(pattern: str, method: str, clip: str, number: int = 1) -> str:
@@ -213,11 +218,14 @@ def _as_text(boxes: Boxes, chosen: Format, _: int) -> bytes:
 
 def _written(number: str) -> Callable[[float], str]:
     def write(value: float) -> str:
-        if value != value:
-            return "NaN"
-        return number % value if number else repr(value).removesuffix(".0")
+        return number % value if value == value else "NaN"
 
-    return write
+    return write if number else digits
+
+
+def digits(value: float) -> str:
+    """A number with every digit that tells it apart, NaN where there is none."""
+    return repr(value).removesuffix(".0") if value == value else "NaN"
 
 
 def _as_mot(boxes: Boxes, chosen: Format, first: int) -> bytes:
