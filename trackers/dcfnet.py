@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from vbench.core.boxes import Box, Floats, Image
 from vbench.core.roles import Estimate, Weights, Work, WorkTable
 from vbench.nn.alexnet import xavier
+from vbench.nn.correlation import wrapped_gaussian
 from vbench.nn.state import load_into, read_state, seeded
 
 CROP_PX = 125
@@ -43,7 +44,8 @@ class ChannelNorm(nn.Module):
             total[:, shift:] += squares[:, :-shift]
             total[:, :-shift] += squares[:, shift:]
         root = total.mul_(1e-4 / 5).add_(1).rsqrt_()
-        return features * root.sqrt().mul_(root)
+        # Not in place: the gradient wants the root.
+        return features * (root.sqrt() * root)
 
 
 class DCFNetFeatures(nn.Module):
@@ -129,20 +131,20 @@ class DCFNet:
 
     def _spectra(self, frame: Image, factors: Floats) -> Tensor:
         """Spectra of windowed features at each of `factors`: complex (n, 32, 125, 63)."""
-        crops = np.stack([self._crop(frame, factor) for factor in factors])
-        planes = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).flip(1)
+        planes = self.planes(frame, self.centre, self.size, factors)
         with torch.inference_mode():
-            features = self.network(planes.float() - self.mean) * self.window
+            features = self.network(planes - self.mean) * self.window
             spectra: Tensor = torch.fft.rfft2(features)
         return spectra
 
-    def _crop(self, frame: Image, factor: float) -> Image:
-        window = self.size * (1 + PADDING) * factor
-        scale = (CROP_PX - 1) / window
-        shift = -scale * (self.centre - window / 2)
-        warp = np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]]])
-        crop: Image = np.asarray(cv2.warpAffine(frame, warp, (CROP_PX, CROP_PX)), dtype=np.uint8)
-        return crop
+    def planes(self, frame: Image, centre: Floats, size: Floats, factors: Floats) -> Tensor:
+        """Crops (n, 3, 125, 125), BGR, three times as wide as a target of `size` times `factors`.
+
+        centre (x, y) and size (w, h) in px; what is outside the frame is black.
+        """
+        windows = [size * (1 + PADDING) * factor for factor in factors]
+        crops = np.stack([_crop(frame, centre, window) for window in windows])
+        return torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).flip(1).float()
 
     def _learn(self, frame: Image) -> tuple[Tensor, Tensor]:
         """Spectra of template (32, 125, 63) and filter (125, 63): ridge regression, eq. 2-3."""
@@ -160,12 +162,17 @@ class DCFNet:
         return found
 
 
+def _crop(frame: Image, centre: Floats, window: Floats) -> Image:
+    scale = (CROP_PX - 1) / window
+    shift = -scale * (centre - window / 2)
+    warp = np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]]])
+    crop: Image = np.asarray(cv2.warpAffine(frame, warp, (CROP_PX, CROP_PX)), dtype=np.uint8)
+    return crop
+
+
 def gaussian_label() -> Floats:
     """The wanted response (125, 125): a Gaussian around the origin, wrapped."""
-    sigma = CROP_PX / (1 + PADDING) * LABEL_SIGMA
-    distance = np.minimum(np.arange(CROP_PX), CROP_PX - np.arange(CROP_PX)) ** 2
-    label: Floats = np.exp(-0.5 / sigma**2 * (distance[:, None] + distance[None, :]))
-    return label
+    return wrapped_gaussian(CROP_PX, CROP_PX / (1 + PADDING) * LABEL_SIGMA)
 
 
 def _native_key(key: str) -> str:

@@ -1,9 +1,15 @@
-"""Cross-correlation of search features, each with its own template, as one grouped convolution."""
+"""Cross-correlation of search features, each with its own template, as one grouped convolution.
+
+Filters that are learnt from one template wrap around; so does the response that they should give.
+"""
 
 from __future__ import annotations
 
+import numpy as np
 from torch import Tensor
 from torch.nn.functional import conv2d
+
+from vbench.core.boxes import Floats
 
 
 def dense(search: Tensor, templates: Tensor) -> Tensor:
@@ -35,3 +41,10 @@ def up_channel(search: Tensor, templates: Tensor) -> Tensor:
     n, k = templates.shape[:2]
     maps = conv2d(search.reshape(1, -1, *search.shape[-2:]), templates.flatten(0, 1), groups=n)
     return maps.reshape(n, k, *maps.shape[-2:])
+
+
+def wrapped_gaussian(side: int, sigma: float) -> Floats:
+    """A Gaussian (side, side) around the origin, 1 there, that wraps at the ends."""
+    distance = np.minimum(np.arange(side), side - np.arange(side)) ** 2
+    label: Floats = np.exp(-0.5 / sigma**2 * (distance[:, None] + distance[None, :]))
+    return label
