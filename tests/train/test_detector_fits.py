@@ -89,7 +89,7 @@ def test_the_loss_of_a_batch_falls_and_an_interrupted_fit_ends_alike(name, tmp_p
 
 KINDS = ("trackers", "detectors", "propagators")
 # Networks without a recipe: they come as ONNX files, or nobody fits them here.
-UNFITTED = {"nanodet", "fastestdet", "dcfnet"}
+UNFITTED = {"nanodet", "fastestdet"}
 
 
 def test_every_name_with_weights_can_be_fitted_or_says_which_to_fit() -> None:

@@ -65,7 +65,8 @@ def recipe(name, tracker=None):
 @pytest.mark.parametrize("name", TRACKERS)
 def test_a_step_changes_the_network_and_what_is_written_loads(name, tmp_path) -> None:
     tracker = built(name)
-    before = {k: v.clone() for k, v in tracker.network.state_dict().items() if "conv" in k}
+    state = tracker.network.state_dict()
+    before = {k: v.clone() for k, v in state.items() if "conv" in k or "feature" in k}
     fitted = recipe(name, tracker)
     fit(fitted, Course(1, seed=1))
     changed = [k for k, v in tracker.network.state_dict().items() if k in before

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import (
     binary_cross_entropy_with_logits,
     cross_entropy,
+    mse_loss,
     relu,
     smooth_l1_loss,
 )
@@ -92,3 +93,19 @@ def distance_iou(one: Tensor, other: Tensor) -> Tensor:
     shared = (sides[:, 0] + sides[:, 2]) * (sides[:, 1] + sides[:, 3])
     areas = [(box[:, 0] + box[:, 2]) * (box[:, 1] + box[:, 3]) for box in (one, other)]
     return (shared + 1) / (areas[0] + areas[1] - shared + 1)
+
+
+def filter_loss(template: Tensor, search: Tensor, wanted: Tensor, ridge: float) -> Tensor:
+    """How far a correlation filter's response is off: squares summed over cells, mean over pairs.
+
+    Features (n, c, h, w) of templates and searches; wanted (h, w), at zero displacement its origin.
+    The filter is the ridge regression from the template to `wanted`, whose closed form in Fourier
+    space hands gradients on to both (foolwood/DCFNet_pytorch train/net.py:38-48,
+    train_DCFNet.py:78, 170).
+    """
+    spectrum, other = torch.fft.rfft2(template), torch.fft.rfft2(search)
+    energy = (spectrum.real**2 + spectrum.imag**2).sum(dim=1)
+    kernel = (other * spectrum.conj()).sum(dim=1)
+    filtered = kernel * torch.fft.rfft2(wanted) / (energy + ridge)
+    response = torch.fft.irfft2(filtered, s=wanted.shape)
+    return mse_loss(response, wanted.expand_as(response), reduction="sum") / len(template)

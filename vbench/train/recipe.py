@@ -60,6 +60,7 @@ class Cycling(Protocol):
 
 # Name in the catalogue of trackers or detectors -> the recipe's class.
 RECIPES = {
+    "dcfnet": "dcfnet_recipe:DCFNetRecipe",
     "siamfc": "siamfc_recipe:SiamFCRecipe",
     "patchnet": "patchnet_recipe:PatchNetRecipe",
     "siamrpn": "siamrpn_recipe:SiamRPNRecipe",

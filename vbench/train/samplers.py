@@ -19,6 +19,9 @@ MOST_BYTES = 512 << 20
 LEAST_SIDE, MOST_SIDE = 20.0, 500.0
 LEAST_SHARE, MOST_SHARE = 0.01, 0.5
 LEAST_ASPECT, MOST_ASPECT = 0.25, 4.0
+# DCFNet_pytorch train/dataset/gen_snippet.py:5-19: square root of the share of the frame; distance
+# from the border by the mean side.
+LEAST_ROOT, MOST_ROOT, BORDER = 0.1, 0.75, 0.05
 
 Usable = Callable[[Boxes, tuple[int, int]], Bools]
 
@@ -96,6 +99,16 @@ def siamfc_usable(boxes: Boxes, size: tuple[int, int]) -> Bools:
     )
 
 
+def dcfnet_usable(boxes: Boxes, size: tuple[int, int]) -> Bools:
+    """Boxes that DCFNet is trained with: not small, not large, away from the frame's border."""
+    known = np.nan_to_num(boxes)
+    root = np.sqrt(areas(known) / (size[0] * size[1]))
+    ends = np.asarray(size) - known[:, :2] - known[:, 2:]
+    room = np.concatenate([known[:, :2], ends], axis=1).min(axis=1)
+    away = BORDER * known[:, 2:].mean(axis=1)
+    return np.asarray((root > LEAST_ROOT) & (root < MOST_ROOT) & (room > away))
+
+
 def near_pair(rng: Generator, frames: Ints, farthest: int) -> tuple[int, int]:
     """Two of `frames`, in any order, at most `farthest` places apart (siamfc-pytorch: 100)."""
     first = int(rng.integers(len(frames)))
@@ -109,6 +122,44 @@ def following_pair(rng: Generator, frames: Ints, distances: int) -> tuple[int, i
     first = int(rng.integers(len(frames)))
     second = (first + int(rng.integers(distances))) % len(frames)
     return int(frames[first]), int(frames[second])
+
+
+class Starts(NamedTuple):
+    """Frames (m,) that are followed: their clips, and how many frames follow without a gap."""
+
+    clips: Ints
+    frames: Ints
+    followers: Ints
+
+
+def starts(footage: Footage) -> Starts:
+    """Every frame of all clips that the next one follows (DCFNet_pytorch crop_image.py:75).
+
+    Raises:
+        VBenchError: no two frames of a clip follow each other.
+    """
+    columns = []
+    for clip, frames in enumerate(footage.frames):
+        # Where each unbroken run of frames ends, for all of its frames.
+        last = np.flatnonzero(np.append(np.diff(frames) > 1, True))
+        ends = frames[last[np.searchsorted(last, np.arange(len(frames)))]]
+        columns.append(np.stack([np.full(len(frames), clip), frames, ends - frames]))
+    clips, frames, followers = np.concatenate(columns, axis=1)
+    if not followers.any():
+        raise VBenchError("no clip of this suite has two frames in a row with a box to learn from")
+    chosen = followers > 0
+    return Starts(clips[chosen], frames[chosen], followers[chosen])
+
+
+def later_pair(rng: Generator, known: Starts, farthest: int) -> tuple[int, tuple[int, int]]:
+    """A clip and two frames, the second 1 ... `farthest` later (DCFNet_pytorch dataset.py:25: 10).
+
+    Every frame that another one follows is as likely to be the first.
+    """
+    start = int(rng.integers(len(known.frames)))
+    first = int(known.frames[start])
+    later = int(rng.integers(1, min(int(known.followers[start]), farthest) + 1))
+    return int(known.clips[start]), (first, first + later)
 
 
 def pair(footage: Footage, clip: int, indices: tuple[int, int]) -> Pair:
