@@ -100,6 +100,7 @@ SOME = "samples=0.1"
 # They share a network, and differ by constants.
 DASIAMRPN = ("dasiamrpn-otb[width=0.125]", "dasiamrpn-vot[width=0.125]", "dasiamrpn[width=0.0625]")
 FITS = (
+    Fit("dcfnet", 200, "1e-2", 8, ("dcfnet",), 4, True),
     Fit("siamfc[width=0.125]", 150, "1e-2", 8, ("siamfc[width=0.125]",), 4, True),
     Fit("siamrpn[width=0.0625]", 400, "1e-2", 8, ("siamrpn[width=0.0625]",), 4),
     Fit("siamrpn-paper[width=0.125]", 400, "1e-2", 8, ("siamrpn-paper[width=0.125]",), 4),
