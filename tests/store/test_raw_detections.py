@@ -14,9 +14,11 @@ from vbench import catalogue
 from vbench.core.boxes import absent
 from vbench.core.errors import UnknownName, VBenchError
 from vbench.core.method import parse_method
+from vbench.detectors.stored_files import MAX_JSON_BYTES
 from vbench.metrics.vid_frames import VidAnswers
 from vbench.metrics.vid_map import score_vid
 from vbench.metrics.vid_profiles import VID_PROFILES
+from vbench.store import raw_detections
 from vbench.store.raw_detections import DETECTIONS, write_detections
 from vbench.store.traces import StoredTruth
 
@@ -182,6 +184,17 @@ def test_a_path_that_cannot_stand_in_a_method_is_not_offered(tmp_path) -> None:
     for form in DETECTIONS:
         _, found = written(form, tmp_path / "a b", {"a": (ROWS, 3)})
         assert (found.replay, found.files) == ("", 2 if form == "coco" else 1)
+
+
+def test_a_list_too_large_to_be_replayed_is_not_offered(tmp_path, monkeypatch) -> None:
+    """The reader's limit, which is the writer's as well."""
+    assert raw_detections.REPLAYED_BYTES == MAX_JSON_BYTES
+    written("coco", tmp_path, {"a": (ROWS, 3)})
+    size = (tmp_path / "m/results.json").stat().st_size
+    for limit, offered in ((size, True), (size - 1, False)):
+        monkeypatch.setattr(raw_detections, "REPLAYED_BYTES", limit)
+        _, found = written("coco", tmp_path, {"a": (ROWS, 3)})
+        assert bool(found.replay) is offered
 
 
 def test_without_any_clip_nothing_is_written(tmp_path) -> None:

@@ -30,6 +30,8 @@ from vbench.store.traces import StoredTruth
 
 RESULTS, TRUTH = "results.json", "truth.json"
 MOT_ORIGIN = np.array([1.0, 1.0, 0.0, 0.0])
+# Larger JSON files are not replayed.
+REPLAYED_BYTES = 1 << 30
 # What may stand in the path of a method string.
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -85,9 +87,11 @@ def distinct(names: Mapping[str, str], what: str, instead: str) -> Mapping[str, 
 
 
 def _replay(form: str, folder: Path) -> str:
-    """The method string that reads the files; empty where a path cannot stand in one."""
+    """The method string that reads the files; empty where their path or size forbids it."""
     text = f"stored:{folder}"
     if form == COCO:
+        if (folder / RESULTS).stat().st_size > REPLAYED_BYTES:
+            return ""
         text = f"stored:{folder / RESULTS}[images={folder / TRUTH}]"
     try:
         return text if str(parse_method(text)) == text else ""
