@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,12 @@ from .stored_files import (
     Form,
     Rows,
     coco_rows,
-    images_of,
+    images_by_clip,
     labels_of,
     matching,
     read_json,
     read_text_rows,
+    results_by_image,
 )
 
 HASHED_PIECE = 1 << 20
@@ -67,7 +68,7 @@ class Stored:
             raise NotReady(f"stored[images={images}]: there is no such file")
         self._digest = ""
         self._taken: dict[str, str] = {}
-        self._json: dict[Path, Any] = {}
+        self._kept: dict[Hashable, Any] = {}
         self._index = 0
 
     def enter(self, clip: str, frames: int) -> None:
@@ -163,10 +164,12 @@ class Stored:
         results = found if isinstance(found, list) else found.get("annotations")
         listed = self._load(self.images) if self.images else found
         if isinstance(listed, dict) and "images" in listed:
-            images = images_of(listed, clip)
+            images = self._images_of(listed, self.images or path, clip)
             if images is None:
                 raise ClipFailed(f"{path.name} lists no images of clip {clip}")
-            return coco_rows(results, images, labels_of(listed))
+            by_image = self._once(("results", path), lambda: results_by_image(results))
+            own = [result for image in images for result in by_image.get(image, ())]
+            return coco_rows(own, images, labels_of(listed))
         if self.first is None or not (named or matching(clip, [path.stem])):
             raise ClipFailed(
                 f"{path.name} does not say which image is which frame: name the file that lists "
@@ -176,10 +179,21 @@ class Stored:
         rows = coco_rows(results, None, {})
         return Rows(rows.frame - self.first, rows.boxes, rows.scores, rows.labels)
 
+    def _images_of(self, listed: Mapping[str, Any], path: Path, clip: str) -> dict[Any, int] | None:
+        """Frame of each image id of the clip; a file that tells no clips apart is of one."""
+        clips = self._once(("images", path), lambda: images_by_clip(listed))
+        name = "." if set(clips) == {"."} else matching(clip, list(clips))
+        found: dict[Any, int] | None = clips.get(name)
+        return found
+
+    def _once(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """What `make` returned when it was asked under this key first."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
     def _load(self, path: Path) -> Any:
-        if path not in self._json:
-            self._json[path] = read_json(path)
-        found = self._json[path]
+        found = self._once(path, lambda: read_json(path))
         if not isinstance(found, list | dict):
             raise ClipFailed(f"{path.name} is no list of results and no COCO file")
         return found

@@ -104,10 +104,19 @@ def coco_rows(results: Any, images: Mapping[Any, int] | None, labels: Mapping[An
     return found
 
 
-def images_of(listed: Mapping[str, Any], clip: str) -> dict[Any, int] | None:
-    """Frame of each image id of the clip, from a file's videos and images; None: no such clip.
+def results_by_image(results: Any) -> dict[Any, list[Any]]:
+    """Results of COCO by the number of their image, in their order. Raises ClipFailed."""
+    found: dict[Any, list[Any]] = {}
+    try:
+        for result in results:
+            found.setdefault(result["image_id"], []).append(result)
+    except (KeyError, TypeError) as error:
+        raise ClipFailed(f"a result of COCO is damaged: {error!r}") from None
+    return found
 
-    A file that tells no clips apart is of one.
+
+def images_by_clip(listed: Mapping[str, Any]) -> dict[str, dict[Any, int]]:
+    """Frame of each image id of each clip, from a file's videos and images.
 
     Raises:
         ClipFailed: not of that layout.
@@ -119,13 +128,14 @@ def images_of(listed: Mapping[str, Any], clip: str) -> dict[Any, int] | None:
             parent = PurePosixPath(str(image.get("file_name", ""))).parent
             name = names[image["video_id"]] if names else str(parent)
             clips.setdefault(name, []).append(image)
-        own = clips.get("." if set(clips) == {"."} else matching(clip, list(clips)) or "")
-        if own is None:
-            return None
-        ordered = sorted(own, key=lambda image: image.get("frame_id", image.get("file_name")))
-        return {image["id"]: index for index, image in enumerate(ordered)}
+        return {name: _numbered(images) for name, images in clips.items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise ClipFailed(f"its list of images is damaged: {error!r}") from None
+
+
+def _numbered(images: list[Mapping[str, Any]]) -> dict[Any, int]:
+    ordered = sorted(images, key=lambda image: image.get("frame_id", image.get("file_name")))
+    return {image["id"]: index for index, image in enumerate(ordered)}
 
 
 def labels_of(listed: Mapping[str, Any]) -> dict[Any, int]:
