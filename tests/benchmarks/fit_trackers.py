@@ -8,12 +8,12 @@ follow if the 95 % interval of its success over that of `hold`, paired over all 
 FDN's updates that stop, written down before they were run on FRESH. Steps and rates were settled on
 clips of the training split, of seed 50, which no network was fitted on. `stop` is read on those of
 seed 5, TRIED: the first of the QUANTILES of the losses at which updates of ten iterations end that
-leaves at most SHARE of the iterations there. FRESH are test clips of seeds 3 and 4 that nobody had
+leaves at most SHARE of the iterations there. FRESH are test clips of seeds 5 and 6 that nobody had
 looked at; they are run once, with every seed of SEEDS, whose mean stands for a clip. Stopping saves
 half if the lower end of the 95 % interval of the ratio of iterations is 2 or more. It is free if
 that of the difference of success, paired over clips, includes 0 or begins above -TOLERATED. This is
-the second attempt: the first, EARLIER, asked for a SHARE of 0.4 on clips of seeds 1 and 2, and
-counted the frames to every tenth from the second one instead of the first, as the release does.
+the third attempt: EARLIER ones were of networks of an eighth of the width, on clips of seeds 1 and
+2, then 3 and 4.
 
 Run: python -m tests.benchmarks.fit_trackers [--only NAME]
 """
@@ -49,26 +49,18 @@ FOLDER, PAGE = ROOT / "build" / "fits", ROOT / "docs" / "fits.md"
 PICTURE = ROOT / "docs" / "fits.svg"
 SEED = 0
 QUANTILES, SHARE, TOLERATED = (0.5, 0.75, 0.9), 0.45, 0.02
-TRIED, FRESH, SEEDS = "synth-sot:train[seeds=6]", "synth-sot[seeds=5]", (0, 1)
-# The first attempt on fresh clips.
+TRIED, FRESH, SEEDS = "synth-sot:train[seeds=6]", "synth-sot[seeds=7]", (0, 1)
+# What other attempts on fresh clips told, and why this one's network is wider.
 EARLIER = (
-    "This is the second attempt on fresh clips. The first, with a stop at 0.12 on 54 clips of",
-    "seeds 1 and 2, made 15230 iterations 4791, 3.18 times fewer [2.66, 3.74], and changed success",
-    "by -0.014 [-0.025, -0.005]: it saved more than half, and cost something.",
-    "Both changes point down: in networks this narrow a stop costs one or two hundredths.",
-)
-# Why FDN is fitted as it is; measured once.
-UNFINISHED = (
-    "An earlier fit of 150 steps, its loss still at chance, at the published rates, lost 0.024",
-    "of success [0.001, 0.054] to a stop at 0.11 on the 27 clips above. In a narrow network a step",
-    "moves the scores less: as drawn, at iteration 28 of a first frame's 30 the loss is 0.48 at an",
-    "eighth of the width and 0.05 at the published one (`train-calm` of seed 50, one seed). So",
-    "updates had to do what the first frame left undone. Of four fits and rates that were tried on",
-    "clips of that seed, `rate=4` after 30 steps for each clip followed best. Clips, stop, fit and",
-    "rate differ between the two results, so that how much the mending changed cannot be told.",
+    "This is the third attempt on fresh clips; both others were of a network of an eighth of the",
+    "width, at four times the published rates. The first, with a stop at 0.12, made 3.18 times fewer",
+    "iterations [2.66, 3.74] and changed success by -0.014 [-0.025, -0.005]; the second, with a stop",
+    "at 0.081, 2.27 times fewer [1.93, 2.65] and by -0.021 [-0.048, +0.005]. So narrow a network",
+    "does not come to the end of what it could learn: half of its updates ended above a loss of",
+    "0.081, of this one's, at the published rates, above 0.017 (8 clips of seed 50).",
     "",
 )
-FDN = "fdn[width=0.125,samples=0.2,candidates=256,rate=4,stop={}]"
+FDN = "fdn[width=0.5,samples=0.2,candidates=256,stop={}]"
 
 
 @dataclass(frozen=True)
@@ -110,7 +102,7 @@ FITS = (
     Fit("patchnet", 600, "1e-4", 1, ("patchnet", "kcf+patchnet@online:0.8:5"), unfitted=True),
     Fit("mdnet[width=0.125]", 150, "3e-4", 4, (f"mdnet[width=0.125,{SOME},candidates=64]",)),
     Fit("rt-mdnet[width=0.125]", 150, "3e-4", 4, (f"rt-mdnet[width=0.125,{SOME}]",)),
-    Fit("fdn[width=0.125]", 1620, "1e-3", 2, (FDN.format("none"),), 2),
+    Fit("fdn[width=0.5]", 1620, "2.5e-4", 2, (FDN.format("none"),), 2),
 )
 
 
@@ -214,7 +206,7 @@ class OnFresh:
         """Run FDN, once with every seed."""
         iterations, success = [], []
         for seed in SEEDS:
-            bench = Bench(FRESH, f"fresh-{seed}", "-[34]", seed)
+            bench = Bench(FRESH, f"fresh-{seed}", "-[56]", seed)
             row = bench.run(FDN.format(stop), "", weights)
             iterations.append(bench.iterations(row.method))
             success.append(row.scores.scored.columns["success_auc"])
@@ -247,8 +239,6 @@ def stop_told(stop: str, weights: str) -> list[str]:
         f"{np.abs(fixed.success[1] - fixed.success[0]).mean():.3f} on average.",
         "",
         *EARLIER,
-        "",
-        *UNFINISHED,
     ]
 
 
