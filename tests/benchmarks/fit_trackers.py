@@ -54,10 +54,10 @@ TRIED, FRESH, SEEDS = "synth-sot:train[seeds=6]", "synth-sot[seeds=7]", (0, 1)
 EARLIER = (
     "This is the third attempt on fresh clips; both others were of a network of an eighth of the",
     "width, at four times the published rates. The first, with a stop at 0.12, made 3.18 times",
-    "fewer iterations [2.66, 3.74] and changed success by -0.014 [-0.025, -0.005]; the second, with",
-    "one at 0.081, 2.27 times fewer [1.93, 2.65] and by -0.021 [-0.048, +0.005]. So narrow a network",
-    "does not come to the end of what it could learn: half of its updates ended above a loss of",
-    "0.081, of this one's, at the published rates, above 0.017 (8 clips of seed 50).",
+    "fewer iterations [2.66, 3.74] and changed success by -0.014 [-0.025, -0.005]; the second,",
+    "with a stop at 0.081, 2.27 times fewer [1.93, 2.65] and by -0.021 [-0.048, +0.005]. So narrow",
+    "a network does not come to the end of what it could learn: half of its updates ended above a",
+    "loss of 0.081, of this one's, at the published rates, above 0.017 (8 clips of seed 50).",
     "",
 )
 FDN = "fdn[width=0.5,samples=0.2,candidates=256,stop={}]"
