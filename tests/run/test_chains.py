@@ -1,6 +1,7 @@
 """Objects of many keyframes carried together: byte for byte, and second for second, as alone."""
 
 from dataclasses import replace
+from threading import Condition
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from tests.contract.models import BOX, built, frame, plain_names
 from tests.run.scripted import Carrier, Sightings, clip
 from vbench import catalogue
+from vbench.core.frames import Rendered
 from vbench.core.policy import Decay, Every, Fixed, FixedMiddle, Online
 from vbench.core.roles import Detections, Joining, Placed, Propagated
 from vbench.core.trace import Kind
@@ -123,15 +125,58 @@ def test_every_frame_is_shown_once_however_many_policies_there_are() -> None:
     assert 0 < alone <= KEYFRAMES * (1 + FRAMES)
 
 
-def test_progress_counts_every_frame_once_while_objects_are_carried() -> None:
-    clock, record, carried, ticks = FakeClock(0), recorded(), Carried(workers=1), []
+def test_progress_counts_every_frame_once_while_objects_are_carried(monkeypatch) -> None:
+    monkeypatch.setattr("vbench.run.alone_times.KEYFRAMES", 0)
+    monkeypatch.setattr("vbench.run.reel.AHEAD", 1)
+    clock, record, carried = FakeClock(0), recorded(), Carried(workers=2)
+    counted: list[int] = []
+    moved = Condition()
+
+    def shown(index):
+        # Nobody sees a frame before those are counted that all threads are past.
+        with moved:
+            assert moved.wait_for(lambda: len(counted) >= index - 1, timeout=20)
+        return np.full((48, 64, 3), index, np.uint8)
+
+    def tick():
+        with moved:
+            counted.append(len(counted))
+            moved.notify_all()
+
     stepper = DetectorStepper(Slow(clock), Drifter(clock))
     stepper = replaying(stepper, record, carried, clock.now)
-    tick = UpTo(lambda: ticks.append(clock.seconds), N)
-    of = answered_unseen([Fixed(4)], Fixed(4), stepper, clip(N), record, carried, tick)
-    assert len(ticks) == N and ticks == sorted(ticks) and ticks[-1] > ticks[0]
-    run_clip(stepper, Fixed(4), of, clock.now, each_frame=tick)
-    assert len(ticks) == N
+    scene = replace(clip(N), frames=Rendered(N, shown))
+    limited = UpTo(tick, N)
+    of = answered_unseen([Fixed(4)], Fixed(4), stepper, scene, record, carried, limited)
+    assert len(counted) == N
+    run_clip(stepper, Fixed(4), of, clock.now, each_frame=limited)
+    assert len(counted) == N
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_an_interrupt_and_an_error_end_all_threads(workers) -> None:
+    clock, record = FakeClock(0), recorded()
+
+    def carried_by(propagator, tick=lambda: None):
+        stepper = DetectorStepper(Slow(clock), propagator)
+        carried = Carried(workers=workers)
+        stepper = replaying(stepper, record, carried, clock.now)
+        return answered_unseen([Fixed(4)], Fixed(4), stepper, clip(N), record, carried, tick)
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        carried_by(Drifter(clock), interrupt)
+
+    class Breaking(Drifter):
+        def propagate(self, frame):
+            if frame[0, 0, 0] == N - 1:
+                raise ValueError("it broke")
+            return super().propagate(frame)
+
+    with pytest.raises(ValueError, match="it broke"):
+        carried_by(Breaking(clock))
 
 
 def test_how_far_objects_are_carried() -> None:

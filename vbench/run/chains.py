@@ -15,12 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vbench.core.boxes import Boxes, Image, Ints
+from vbench.core.boxes import Bools, Boxes, Image, Ints
 from vbench.core.clip import Clip
 from vbench.core.policy import Decay, Fixed, Policy
 from vbench.core.roles import Blind, Joining, Placed, Propagated, TrackPost
 from vbench.core.trace import Trace
 from vbench.run.alone_times import FAR, Alone, Now, Step, alone, line_through
+from vbench.run.reel import Closed, Reel
 from vbench.run.replay import Carried, Recalling, Replay
 from vbench.run.stepper import DetectorStepper
 from vbench.run.threads import spare_threads
@@ -125,26 +126,68 @@ def carry_together(
     keys = np.flatnonzero(last >= 0)
     single = alone(propagator, recalling.now, clip, boxes, keys, detect)
     crew = [_Together(each, recalling.now) for each in _crew(propagator, carried.workers)]
+    shares = _shared_out([len(some) for some in boxes], last, len(crew))
+    reel = Reel(clip.frames, len(crew))
     with ThreadPoolExecutor(len(crew)) as pool:
-        frame = clip.frames[0]
-        for index in range(len(clip)):
-            if frame.shape[1::-1] != clip.size:
-                return False
-            fewest = min(crew, key=lambda each: each.objects)
-            steps = []
-            for each in crew:
-                begins = boxes[index] if each is fewest and last[index] >= 0 else None
-                steps.append(pool.submit(each.step, index, frame, begins, int(last[index])))
-            # The next frame is decoded meanwhile.
-            following = clip.frames[index + 1] if index + 1 < len(clip) else frame
-            for step in steps:
-                step.result()
-            if each_frame is not None:
-                each_frame()
-            frame = following
+        jobs = [
+            pool.submit(_carry, number, each, reel, clip.size, boxes, np.where(own, last, -1))
+            for number, (each, own) in enumerate(zip(crew, shares, strict=True))
+        ]
+        try:
+            for _ in reel.passed():
+                if each_frame is not None:
+                    each_frame()
+        except BaseException:
+            reel.close()
+            raise
+    errors = [error for job in jobs if (error := job.exception()) is not None]
+    for error in sorted(errors, key=lambda error: isinstance(error, Closed)):
+        if isinstance(error, _Uneven):
+            return False
+        raise error
     carried.even.add(clip.name)
     _keep(carried, clip.name, crew, single)
     return True
+
+
+class _Uneven(Exception):
+    """Frames differ in size."""
+
+
+def _shared_out(counts: Sequence[int], last: Ints, threads: int) -> Bools:
+    """Which keyframes (threads, n) each thread takes: the next one goes to who has least to do."""
+    own = np.zeros((threads, len(last)), np.bool_)
+    load = np.zeros(threads)
+    for key in np.flatnonzero(last >= 0).tolist():
+        least = int(load.argmin())
+        own[least, key] = True
+        load[least] += counts[key] * (1 + last[key] - key)
+    return own
+
+
+def _carry(
+    number: int,
+    crew: _Together,
+    reel: Reel,
+    size: tuple[int, int],
+    boxes: Sequence[Boxes],
+    last: Ints,
+) -> None:
+    """Carry the `boxes` of a thread's own keyframes, which have a `last` frame, to the end."""
+    try:
+        for index in range(len(last)):
+            reel.move(number, index)
+            begins = boxes[index] if last[index] >= 0 else None
+            if begins is None and not crew.ways:
+                continue
+            frame = reel.frame(index)
+            if frame.shape[1::-1] != size:
+                raise _Uneven
+            crew.step(index, frame, begins, int(last[index]))
+        reel.move(number, len(last))
+    except BaseException:
+        reel.close()
+        raise
 
 
 def _keep(carried: Carried, clip: str, crew: Sequence[_Together], single: Alone) -> None:
@@ -225,11 +268,6 @@ class _Together:
         self.ways: tuple[_Way, ...] = ()
         self.calls: list[_Call] = []
         self.anchored: list[tuple[_Way, float]] = []
-
-    @property
-    def objects(self) -> int:
-        """How many are carried now."""
-        return sum(way.objects for way in self.ways)
 
     def step(self, index: int, frame: Image, boxes: Boxes | None, last: int) -> None:
         """Carry everything to this frame; open a way for the boxes (n, 4) of a keyframe."""
