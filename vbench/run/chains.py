@@ -167,23 +167,23 @@ def _shared_out(counts: Sequence[int], last: Ints, threads: int) -> Bools:
 
 def _carry(
     number: int,
-    crew: _Together,
+    hand: _Together,
     reel: Reel,
     size: tuple[int, int],
     boxes: Sequence[Boxes],
     last: Ints,
 ) -> None:
-    """Carry the `boxes` of a thread's own keyframes, which have a `last` frame, to the end."""
+    """Carry the `boxes` of the keyframes of one thread, those with a `last` frame, to the end."""
     try:
         for index in range(len(last)):
             reel.move(number, index)
             begins = boxes[index] if last[index] >= 0 else None
-            if begins is None and not crew.ways:
+            if begins is None and not hand.ways:
                 continue
             frame = reel.frame(index)
             if frame.shape[1::-1] != size:
                 raise _Uneven
-            crew.step(index, frame, begins, int(last[index]))
+            hand.step(index, frame, begins, int(last[index]))
         reel.move(number, len(last))
     except BaseException:
         reel.close()
