@@ -220,7 +220,7 @@ def stop_told(stop: str, eager: str, weights: str) -> list[str]:
     ratios = ratio_interval(before, after)
     lost = difference(stopped.success.mean(axis=0), fixed.success.mean(axis=0))
     seeds = difference(fixed.success[1], fixed.success[0])
-    saved = "at least half" if ratios.lo >= 2 else "not for sure half of any clips'"
+    saved = "at least half" if ratios.lo >= 2 else "not for sure half"
     more = ratio_interval(before, soon.iterations.sum(axis=0))
     lost_soon = difference(soon.success.mean(axis=0), fixed.success.mean(axis=0)).interval
     return [
