@@ -66,8 +66,12 @@ def map_draws(
 ) -> Floats:
     """map50 on clips drawn with replacement (draws,), NaN for a draw without objects."""
     answers = kept(answers, rules)
-    counts = drawn_clips(len(truths.lengths), seed, draws)
-    drawn = np.array(list(_drawn(truths, answers, rules, counts))).reshape(-1, draws)
+    # Of few clips the same draws come again and again.
+    counts, which = np.unique(
+        drawn_clips(len(truths.lengths), seed, draws), axis=0, return_inverse=True
+    )
+    drawn = np.array(list(_drawn(truths, answers, rules, counts))).reshape(-1, len(counts))
+    drawn = drawn[:, which.ravel()]
     known = ~np.isnan(drawn)
     sums = np.where(known, drawn, 0.0).sum(axis=0)
     return np.where(known.any(axis=0), sums / np.maximum(known.sum(axis=0), 1), np.nan)
