@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from vbench.core.boxes import Bools, Boxes, Image
+from vbench.core.boxes import Boxes, Image
 from vbench.core.roles import Propagated, Work, WorkTable
 
 
 class Dummy:
     """Carries the keyframe's boxes unchanged and always believes itself."""
+
+    blind = True
 
     def anchor(self, frame: Image, boxes: Boxes) -> None:
         """Remember `boxes` (n, 4)."""
@@ -18,16 +20,6 @@ class Dummy:
     def propagate(self, frame: Image) -> Propagated:
         """Answer the remembered boxes with belief 1."""
         return Propagated(self.boxes.copy(), np.ones(len(self.boxes)))
-
-    joins = True
-
-    def join(self, frame: Image, boxes: Boxes) -> None:
-        """Remember `boxes` (n, 4) as well."""
-        self.boxes = np.concatenate([getattr(self, "boxes", boxes[:0]), boxes])
-
-    def keep(self, kept: Bools) -> None:
-        """Forget the others."""
-        self.boxes = self.boxes[kept]
 
     def work(self) -> WorkTable:
         """Nothing is computed."""

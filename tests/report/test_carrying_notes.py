@@ -110,4 +110,4 @@ def test_like_rows_carry_as_few_objects_as_the_paper() -> None:
     """PatchNet's Table 1 counts 4 to 7 objects; a small detector answers tens of weak ones."""
     (exhibit,) = exhibits(["patchnet.t1"])
     carrying = [parse_method(like.method) for like in exhibit.likes if "+" in like.method]
-    assert [dict(method.parts[0].parameters)["floor"] for method in carrying] == ["0.3"]
+    assert [dict(method.parts[0].parameters)["still"] for method in carrying] == ["0.3"]

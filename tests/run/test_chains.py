@@ -11,13 +11,20 @@ from hypothesis import strategies as st
 from tests.contract.models import BOX, built, frame, plain_names
 from tests.run.scripted import Carrier, Sightings, clip
 from vbench import catalogue
-from vbench.core.frames import Rendered
+from vbench.core.frames import ChosenFrames, Rendered
 from vbench.core.policy import Decay, Every, Fixed, FixedMiddle, Online
 from vbench.core.roles import Detections, Joining, Placed, Propagated
 from vbench.core.trace import Kind
 from vbench.cost.stopwatch import FakeClock
 from vbench.run.alone_times import FRAMES, KEYFRAMES
-from vbench.run.chains import Unseen, UpTo, answered_unseen, carry_together, last_frames
+from vbench.run.chains import (
+    Unseen,
+    UpTo,
+    answered_unseen,
+    carry_together,
+    last_frames,
+    noting_size,
+)
 from vbench.run.loop import run_clip
 from vbench.run.replay import Carried, Recalling, replaying, with_seconds_of
 from vbench.run.stepper import DetectorStepper
@@ -260,8 +267,8 @@ def blind_ones() -> list[str]:
     return [name for name in names if getattr(catalogue.load("propagators", name), "blind", False)]
 
 
-def test_a_constant_velocity_is_blind() -> None:
-    assert blind_ones() == ["kalman"]
+def test_what_stands_still_and_what_goes_on_at_its_speed_are_blind() -> None:
+    assert blind_ones() == ["dummy", "kalman"]
 
 
 @pytest.mark.parametrize("policy", [Fixed(3), Online(0.5, 4), Decay(4, 0.5)], ids=str)
@@ -276,6 +283,21 @@ def test_blind_propagators_answer_alike_without_pixels(policy) -> None:
         made = [run_clip(stepper, policy, of, FakeClock(0).now) for of in (seen, unseen)]
         for column in ("boxes", "belief", "kind", "scores"):
             assert getattr(made[0], column).tobytes() == getattr(made[1], column).tobytes()
+
+
+def test_sizes_are_noted_while_frames_are_read() -> None:
+    for odd, wanted in ((None, {"clip"}), (2, set())):
+        shapes = [(48, 64, 3) if t != odd else (48, 65, 3) for t in range(4)]
+        blank = [np.zeros(shape, np.uint8) for shape in shapes]
+        scene = replace(clip(4), frames=ChosenFrames(blank, np.arange(4)))
+        carried = Carried()
+        noting = noting_size(scene, carried)
+        assert len(noting) == 4 and noting.size == (64, 48)
+        for t in (0, 3, 3, 1):
+            assert noting.frames[t].shape == shapes[t]
+        assert carried.even == set()
+        assert noting.frames[2].shape == shapes[2]
+        assert carried.even == wanted
 
 
 def test_frames_of_several_sizes_are_looked_at() -> None:

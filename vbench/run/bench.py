@@ -21,7 +21,7 @@ from vbench.core.trace import Trace
 from vbench.cost.device import device_label
 from vbench.cost.reference_filter import machine_filter_seconds
 from vbench.run.budget import as_found, within_budget
-from vbench.run.chains import UpTo, answered_unseen
+from vbench.run.chains import UpTo, answered_unseen, noting_size
 from vbench.run.compose import Composed, Plan, WeightsFor, check, compose
 from vbench.run.loop import run_clip, untimed
 from vbench.run.replay import Carried, composed_seconds, replaying, unused_files
@@ -243,6 +243,8 @@ def timed_clip(
         # What is carried for all policies is the work of this clip; the replay after it is none.
         each_frame = UpTo(each_frame, len(clip))
         clip = answered_unseen(policies, composed.policy, stepper, clip, base, carried, each_frame)
+    elif order.reuse:
+        clip = noting_size(clip, order.carried)
     if order.protocol in RESTARTS:
         seconds = order.stored.seconds(composed.name, clip) if order.stored else None
         return run_restarted(

@@ -42,6 +42,25 @@ class Unseen:
         return black
 
 
+class Noting:
+    """Frames that are of one size, once all of them were read, are noted in `carried`."""
+
+    def __init__(self, clip: Clip, carried: Carried) -> None:
+        self.clip, self.carried = clip, carried
+        self._left = set(range(len(clip)))
+
+    def __len__(self) -> int:
+        return len(self.clip)
+
+    def __getitem__(self, index: int) -> Image:
+        frame = self.clip.frames[index]
+        if frame.shape[1::-1] == self.clip.size and index in self._left:
+            self._left.remove(index)
+            if not self._left:
+                self.carried.even.add(self.clip.name)
+        return frame
+
+
 class UpTo:
     """Calls `tick` the first `most` times that it is called itself."""
 
@@ -87,6 +106,11 @@ def answered_unseen(
         if not carry_together(recalling, inner, clip, boxes, last, _detecting(stepper), each_frame):
             return clip
     return _without_pixels(clip)
+
+
+def noting_size(clip: Clip, carried: Carried) -> Clip:
+    """The clip, of which `carried` will know whether its frames are of one size."""
+    return replace(clip, frames=Noting(clip, carried), known_size=clip.size)
 
 
 def last_frames(policies: Sequence[Policy], frames: int) -> Ints:

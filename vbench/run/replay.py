@@ -17,6 +17,7 @@ from vbench.core.boxes import Boxes, Floats, Image
 from vbench.core.clip import Clip
 from vbench.core.errors import ClipFailed
 from vbench.core.roles import (
+    Blind,
     Detections,
     Detector,
     Placed,
@@ -160,10 +161,11 @@ def replaying(
     """Return the same method with its detector replayed from `record`.
 
     With `carried` its propagator is not asked what is known from other policies, unless it knows
-    more than the last keyframe (a model that is `Placed`).
+    more than the last keyframe (a model that is `Placed`), or is `Blind` and so asked at no cost.
     """
     propagator = stepper.propagator
-    if carried is not None and propagator is not None and not isinstance(propagator, Placed):
+    cheap = isinstance(propagator, Blind) and propagator.blind
+    if not (carried is None or propagator is None or isinstance(propagator, Placed) or cheap):
         propagator = Recalling(propagator, carried, now)
     return replace(stepper, detector=Replay(stepper.detector, record), propagator=propagator)
 
