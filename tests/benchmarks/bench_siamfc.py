@@ -15,6 +15,7 @@ import torch
 
 from vbench.nn.correlation import dense
 from vbench.nn.crop import square_crops, windows_around
+from vbench.run.threads import set_threads
 from vbench.trackers.nanotrack import NanoTrack
 from vbench.trackers.siamfc import SiamFC, SiamFCPropagator, read_peaks, upsampled
 from vbench.trackers.siamrpn import SiamRPN
@@ -128,6 +129,7 @@ def compare_trackers() -> None:
 
 def main() -> None:
     """Compare on as many threads as the environment gives."""
+    set_threads(torch.get_num_threads())
     print(f"{torch.get_num_threads()} thread(s); straight line | ours | ratio")
     compare_parts()
     compare_batches()

@@ -28,7 +28,7 @@ def profile(
         str | None, typer.Argument(help="Methods whose parts are timed, by comma.")
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, jetson.")] = None,
-    threads: Annotated[int | None, typer.Option(help="CPU threads of every library.")] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads of networks and OpenCV.")] = None,
     suite: Annotated[str | None, typer.Option(help="Suite whose first clip is timed on.")] = None,
     data: Annotated[Path | None, typer.Option(help="Folder of images and annotations.")] = None,
     weights: Annotated[

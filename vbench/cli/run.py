@@ -47,7 +47,7 @@ def run(
         typer.Option(help="Folder, file, NAME=FILE, or 'random'; may be given again."),
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, jetson.")] = None,
-    threads: Annotated[int | None, typer.Option(help="CPU threads of every library.")] = None,
+    threads: Annotated[int | None, typer.Option(help="CPU threads of networks and OpenCV.")] = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; default results/<suite>.")] = None,
     clips: Annotated[str | None, typer.Option(help="Only these clips, by comma.")] = None,
     limit: Annotated[int | None, typer.Option(help="Only so many clips.")] = None,

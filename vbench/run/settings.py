@@ -80,7 +80,7 @@ class Settings:
 
     @property
     def threads(self) -> int:
-        """CPU threads of every library."""
+        """CPU threads of networks and OpenCV."""
         return int(self.values["threads"].value)
 
     @property

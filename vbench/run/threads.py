@@ -8,15 +8,16 @@ from contextlib import suppress
 
 
 def set_threads(threads: int) -> None:
-    """Fix the threads of every library, as a timing without them says little."""
+    """Fix the threads of networks and OpenCV, as a timing without them says little."""
     import cv2
     import torch
     from threadpoolctl import threadpool_limits
 
     cv2.setNumThreads(threads)
     torch.set_num_threads(threads)
-    # Those of numpy's and scipy's matrix products; they stay as they are set.
-    threadpool_limits(threads, user_api="blas")
+    # Numpy's and scipy's matrix products are small, and threads that wait for the next one keep the
+    # cores from torch's: a frame of SiamFC on two cores takes more than twice as long.
+    threadpool_limits(1, user_api="blas")
     with suppress(RuntimeError):  # may be set once in a process only
         torch.set_num_interop_threads(1)
 
