@@ -78,20 +78,18 @@ def read_json(path: Path) -> Any:
 
 
 def coco_rows(results: Any, images: Mapping[Any, int] | None, labels: Mapping[Any, int]) -> Rows:
-    """Take results of COCO; `images` has the frame of each image id (None: the id is its number).
+    """Take a clip's results; `images` has the frame of each image id (None: the id is its number).
 
-    Results of images that are not in `images` are of other clips. A class that `labels` lacks is
-    its number less 1 where `labels` is empty.
+    A class is its number less 1 where `labels` is empty.
 
     Raises:
         ClipFailed: an unknown class, or not of that layout.
     """
     try:
-        taken = [r for r in results if images is None or r["image_id"] in images]
-        frame = [int(r["image_id"]) if images is None else images[r["image_id"]] for r in taken]
-        numbers = [r["category_id"] for r in taken]
-        scores = [float(r["score"]) for r in taken]
-        boxes = [[float(value) for value in r["bbox"]] for r in taken]
+        frame = [int(r["image_id"]) if images is None else images[r["image_id"]] for r in results]
+        numbers = [r["category_id"] for r in results]
+        scores = [float(r["score"]) for r in results]
+        boxes = [[float(value) for value in r["bbox"]] for r in results]
         found = Rows(
             np.array(frame, np.int64),
             np.array(boxes, np.float64).reshape(-1, 4),

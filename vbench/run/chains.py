@@ -164,11 +164,12 @@ def carry_together(
         except BaseException:
             reel.close()
             raise
-    errors = [error for job in jobs if (error := job.exception()) is not None]
-    for error in sorted(errors, key=lambda error: isinstance(error, Closed)):
-        if isinstance(error, _Uneven):
-            return False
-        raise error
+    errors = [job.exception() for job in jobs]
+    if any(isinstance(error, _Uneven) for error in errors):
+        return False
+    for error in errors:
+        if error is not None and not isinstance(error, Closed):
+            raise error
     carried.even.add(clip.name)
     _keep(carried, clip.name, crew, single)
     return True

@@ -45,10 +45,9 @@ class Reel:
     def frame(self, index: int) -> Image:
         """The frame that the calling thread has come to."""
         with self._moved:
-            held, mine = self._held.get(index), False
-            if held is None:
-                held, mine = self._held.setdefault(index, Future()), True
-        if mine:
+            first = index not in self._held
+            held = self._held.setdefault(index, Future())
+        if first:
             try:
                 held.set_result(self.frames[index])
             except BaseException as error:
