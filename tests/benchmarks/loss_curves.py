@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 
 from vbench.train.curve import smoothed
 
+# Every colour is drawn whole, then dashed, so that no curve is left out.
+DASHES = ("-", "--", ":")
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 POINTS = 120
 
@@ -23,12 +25,14 @@ def draw(path: Path, curves: Mapping[str, Sequence[float]], over: int = 51) -> N
         figure = Figure(figsize=(6.4, 3.4), layout="constrained")
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()
-        for colour, (name, losses) in zip(COLOURS, curves.items(), strict=False):
+        looks = [(colour, dash) for dash in DASHES for colour in COLOURS][: len(curves)]
+        for (colour, dash), (name, losses) in zip(looks, curves.items(), strict=True):
             values = smoothed(np.asarray(losses, dtype=np.float64), over)
-            steps = np.unique(np.linspace(0, len(values) - 1, POINTS).astype(int))
-            axes.plot(steps, values[steps], color=colour, lw=1.4, label=name)
-        axes.set_xlabel("step")
+            steps = np.unique(np.geomspace(1, len(values), POINTS).astype(int))
+            axes.plot(steps, values[steps - 1], color=colour, ls=dash, lw=1.4, label=name)
+        # Fits differ by a hundred times in their losses, and by ten in their steps.
+        axes.set(xscale="log", yscale="log", xlabel="step")
         axes.set_ylabel(f"loss, mean of {over} steps")
-        axes.legend(frameon=False, fontsize=8)
+        figure.legend(frameon=False, fontsize=8, loc="outside right upper")
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, format="svg", metadata={"Date": None})
